@@ -1,0 +1,157 @@
+"""The thirteen element types of NKI, and the cast between any two (C5 to C7 of `docs/isa/dma_copy.md`)."""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import jax
+import numpy as np
+from jax import lax
+
+from jnki.rounding import nearest_float, nearest_integer, nonzero
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """What one element of a tensor is. Two element types are equal when their names are.
+
+    Attributes:
+        name: NKI's name, such as `bfloat16`.
+        numpy: what a user sees as `tensor.dtype`.
+        storage: dtype of the JAX array that holds such elements. It differs from `numpy` only for tfloat32,
+            which NumPy sees as four opaque bytes and which is held in a float32 array.
+        size_bytes: bytes that one element occupies in HBM, SBUF or PSUM.
+        exponent_bits: width of a float's exponent field, 0 for every other type.
+        mantissa_bits: explicit bits of a float's significand, 0 for every other type.
+    """
+
+    name: str
+    numpy: np.dtype = field(compare=False)
+    storage: np.dtype = field(compare=False)
+    size_bytes: int = field(compare=False)
+    exponent_bits: int = field(compare=False, default=0)
+    mantissa_bits: int = field(compare=False, default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_float(self) -> bool:
+        """True for the six floats."""
+        return self.exponent_bits > 0
+
+    @property
+    def is_integer(self) -> bool:
+        """True for the six integers, not for bool."""
+        return self.storage.kind in "iu"
+
+    @property
+    def is_signed(self) -> bool:
+        """True for the floats and for int8, int16 and int32."""
+        return self.is_float or self.storage.kind == "i"
+
+
+def _numpy_type(name: str, exponent_bits: int = 0, mantissa_bits: int = 0) -> ElementType:
+    dtype = np.dtype(name)  # jax has registered bfloat16 and the float8 types with NumPy
+    return ElementType(name, dtype, dtype, dtype.itemsize, exponent_bits, mantissa_bits)
+
+
+int8 = _numpy_type("int8")
+int16 = _numpy_type("int16")
+int32 = _numpy_type("int32")
+uint8 = _numpy_type("uint8")
+uint16 = _numpy_type("uint16")
+uint32 = _numpy_type("uint32")
+bool_ = _numpy_type("bool")
+float32 = _numpy_type("float32", 8, 23)
+tfloat32 = ElementType("tfloat32", np.dtype("V4"), float32.storage, 4, 8, 10)
+bfloat16 = _numpy_type("bfloat16", 8, 7)
+float16 = _numpy_type("float16", 5, 10)
+float8_e4m3 = _numpy_type(
+    "float8_e4m3", 4, 3
+)  # has infinities, largest 240; OCP's float8_e4m3fn is another type
+float8_e5m2 = _numpy_type("float8_e5m2", 5, 2)
+
+ALL: tuple[ElementType, ...] = (
+    *(int8, int16, int32, uint8, uint16, uint32, bool_),
+    *(float32, tfloat32, bfloat16, float16, float8_e4m3, float8_e5m2),
+)
+
+# A table rather than np.dtype(spec), which also takes `float`, None, ">f4" and any object with a `.dtype`.
+# The scalar types of jax.numpy need no entry: they hash and compare equal to NumPy's.
+_BY_SPEC = MappingProxyType(
+    {t.name: t for t in ALL}
+    | {t.numpy: t for t in ALL}
+    | {t.numpy.type: t for t in ALL if t != tfloat32}
+    | {bool: bool_}
+)
+
+
+def element_type(spec: object) -> ElementType:
+    """The element type that `spec` names (C7).
+
+    Args:
+        spec: an `ElementType`, the name of one, a dtype or scalar type of NumPy, ml_dtypes or jax.numpy, or
+            Python's `bool`.
+
+    Raises:
+        TypeError: `spec` names none of the thirteen; the text says what was given and lists them.
+    """
+    if isinstance(spec, ElementType):
+        return spec
+    try:
+        found = _BY_SPEC.get(spec)  # type: ignore[call-overload]
+    except TypeError:  # not hashable
+        found = None
+    if found is None:
+        given = spec.__name__ if isinstance(spec, type) else repr(spec)
+        why = ", because Python's int and float have no fixed width" if spec is int or spec is float else ""
+        allowed = ", ".join(t.name for t in ALL)
+        raise TypeError(f"{given} is not an element type of NKI{why}\n  allowed: {allowed}")
+    return found
+
+
+def unwritten(t: ElementType) -> np.generic:
+    """What memory that was never written reads as: NaN, True, or an integer whose bytes are all 0xA5.
+
+    As an int32 or uint32 row index that integer, -1515870811 or 2779096485, is out of bounds of any tensor.
+    """
+    if t.is_float:
+        return t.storage.type(np.nan)
+    if t == bool_:
+        return np.True_
+    return np.frombuffer(b"\xa5" * t.size_bytes, t.storage)[0]
+
+
+def cast(x: jax.Array, src: ElementType, dst: ElementType) -> jax.Array:
+    """The elements of `x` are of type `dst`: untouched if the types are equal, else by way of float32.
+
+    Equal types keep every bit (C5). Otherwise (C6):
+
+    - into float32, an int32 or uint32 beyond 2^24 rounds to nearest even, also when it goes on to an integer;
+    - to a float: one rounding to nearest even, subnormals kept, overflow to infinity, every NaN to the
+      positive quiet NaN of `dst` [choice];
+    - to an integer: nearest even, saturated, NaN to 0 [choice];
+    - to bool: whether it differs from zero, which NaN does [choice].
+
+    From float to float the cotangent passes through, converted to the type of `src` but never rounded to
+    tfloat32. To and from an integer or bool it stops (C25).
+
+    Args:
+        x: array of dtype `src.storage`, any shape.
+        src: what the elements of `x` are.
+        dst: what the elements of the result are; its dtype is `dst.storage`.
+
+    Raises:
+        TypeError: the dtype of `x` is not `src.storage`.
+    """
+    if x.dtype != src.storage:
+        raise TypeError(f"a cast from {src} takes an array of dtype {src.storage}, not {x.dtype}")
+    if src == dst:
+        return x
+    value = lax.convert_element_type(x, np.float32)
+    if dst.is_float:
+        nearest = nearest_float(value, dst.exponent_bits, dst.mantissa_bits)
+        return lax.convert_element_type(nearest, dst.storage)
+    if dst.is_integer:
+        return nearest_integer(value, dst.storage)
+    return nonzero(value)

@@ -1,0 +1,351 @@
+"""`nki.isa.dma_copy`: moving elements between HBM and SBUF. The heart of jnki.
+
+Clause numbers are those of docs/isa/dma_copy.md, where each one stands in full.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jnki.access.access import Access
+from jnki.access.buffer import Space
+from jnki.access.mask import Mask
+from jnki.access.ref import Ref, resolve
+from jnki.dtypes import cast, float32
+from jnki.isa.enums import dge_mode, oob_mode
+from jnki.isa.instruction import Instruction
+from jnki.isa.operands import row_indices
+from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
+from jnki.memory.fault import NO_SITE, Site, intern
+from jnki.memory.gather import read
+from jnki.memory.rows import rows_in_bounds
+from jnki.memory.scatter import accumulate, write
+from jnki.source import user_location
+from jnki.target import TRN2, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class DmaCopy(Instruction):
+    """`dst[i] = cast(src[i])` for the elements of both patterns in row-major order.
+
+    Attributes:
+        dst, src: in HBM or SBUF, with equally many elements; either may have one indirect index.
+        add: whether `src` is added to what `dst` holds (`dst_rmw_op=np.add`).
+        oob_mode: whether a row index out of bounds is a fault, or skips its row.
+        dge_mode: the requested descriptor generation; it decides what is legal, never a value.
+    """
+
+    name: ClassVar[str] = "dma_copy"
+    is_elementwise: ClassVar[bool] = True
+
+    dst: Access
+    src: Access
+    add: bool = False
+    oob_mode: oob_mode = oob_mode.error
+    dge_mode: dge_mode = dge_mode.unknown
+
+    @property
+    def reads_destination(self) -> bool:
+        return self.add
+
+    @property
+    def may_fault(self) -> bool:
+        return self.is_indirect and self.oob_mode is oob_mode.error
+
+    @property
+    def is_indirect(self) -> bool:
+        return self.src.indirect is not None or self.dst.indirect is not None
+
+    # Rules.
+
+    def check(self, target: Target) -> None:
+        self._check_memories(target)
+        self._check_element_counts()
+        super().check(target)
+        self._check_read_modify_write()
+        self._check_descriptor_generation(target)
+
+    def _check_memories(self, target: Target) -> None:
+        for operand, access in (("dst", self.dst), ("src", self.src)):
+            if access.buffer.space is Space.PSUM:  # C1
+                raise self.error(
+                    "err_unsupported_memory",
+                    f"'{operand}' is in the wrong memory (dma_copy.memories)",
+                    given=str(access.buffer),
+                    allowed="hbm | sbuf",
+                )
+            if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
+                raise self.error(
+                    "err_indirect_indices_are_not_supported_with_nki_api",
+                    f"'{operand}' has an indirect index on chip",
+                    given=str(access.buffer),
+                    allowed="an indirect index on a tensor in hbm",
+                )
+            partitions = access.dims[0].count if access.dims else 1
+            if access.buffer.space is Space.SBUF and partitions > target.partition_count:  # C3
+                raise self.error(
+                    "err_num_partition_exceed_arch_limit",
+                    f"'{operand}' spans too many partitions",
+                    given=f"{partitions} partitions of {access.buffer}",
+                    allowed=f"at most {target.partition_count} on {target.name}",
+                )
+
+    def _check_element_counts(self) -> None:
+        if self.src.size != self.dst.size:  # C2
+            raise self.error(
+                "dma_copy.element_count",
+                "dst and src must have the same number of elements; nothing is broadcast",
+                given=f"dst {list(self.dst.shape)} ({self.dst.size}), src {list(self.src.shape)} ({self.src.size})",
+                allowed="equal element counts",
+            )
+        if self.mask is not None and not self._mask_fits():  # C13
+            raise self.error(
+                "dma_copy.mask",
+                "the mask does not fit the shape of the copy",
+                given=f"mask {list(self.mask.shape)}, dst {list(self.dst.shape)}, src {list(self.src.shape)}",
+                allowed="a shape that broadcasts to that of dst or src",
+            )
+
+    def _check_read_modify_write(self) -> None:
+        if self.add and self.oob_mode is oob_mode.skip:  # C15
+            raise self.error(
+                "dma_copy.rmw_oob",
+                "a read-modify-write cannot skip",
+                given="dst_rmw_op with oob_mode.skip",
+                allowed="oob_mode.error",
+            )
+
+    def _check_descriptor_generation(self, target: Target) -> None:
+        match self.dge_mode:
+            case dge_mode.hwdge:  # C21
+                if target.neuron_core_version < 3:
+                    raise self.error(
+                        "dma_copy.hwdge_target_legacy",
+                        "hwdge is not available on this target",
+                        given=f"{target.name} (NeuronCore-v{target.neuron_core_version})",
+                        allowed="NeuronCore-v3 or newer",
+                    )
+                if self.is_indirect:
+                    raise self.error(
+                        "dma_copy.hwdge_no_indirect",
+                        "hwdge cannot gather or scatter",
+                        given="an indirect index",
+                        allowed="dge_mode.swdge or dge_mode.unknown",
+                    )
+                if self.src.dtype != self.dst.dtype:
+                    raise self.error(
+                        "dma_copy.hwdge_dtype",
+                        "hwdge does not cast",
+                        given=f"src {self.src.dtype}, dst {self.dst.dtype}",
+                        allowed="equal element types",
+                    )
+            case dge_mode.none if self.is_indirect:  # C22
+                raise self.error(
+                    "dma_copy.dge_none_static",
+                    "without descriptor generation, addresses must be known before execution",
+                    given="dge_mode.none with an indirect index",
+                    allowed="dge_mode.swdge or dge_mode.unknown",
+                )
+            case _:  # C23: swdge serves everything.
+                pass
+
+    def chosen_dge(self, target: Target) -> tuple[dge_mode, str]:
+        """The descriptor generation that this copy gets on `target`, and why (C24)."""
+        if self.dge_mode is not dge_mode.unknown:
+            return self.dge_mode, "as requested"
+        if self.is_indirect:
+            return dge_mode.swdge, "indirect"
+        if target.neuron_core_version >= 3 and self.src.dtype == self.dst.dtype:
+            return dge_mode.hwdge, f"direct, equal types, NeuronCore-v{target.neuron_core_version}"
+        if target.neuron_core_version < 3:
+            return dge_mode.none, f"direct, NeuronCore-v{target.neuron_core_version} has no hwdge"
+        return dge_mode.none, "direct, with a cast"
+
+    # Meaning.
+
+    def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
+        """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10)."""
+        mask = self._enabled(at)
+        src_rows, dst_rows = row_indices(memory, self.src, at), row_indices(memory, self.dst, at)
+        src_valid, dst_valid = _valid(self.src, src_rows), _valid(self.dst, dst_rows)
+        tile = read(memory.get(self.src.buffer), self.src, at, src_rows)
+        old = memory.get(self.dst.buffer)
+        enabled = self._moving(mask, src_valid, dst_valid)
+        if self.add:
+            value = cast(tile, self.src.dtype, float32).reshape(self.dst.shape)
+            new = accumulate(
+                old,
+                self.dst,
+                value,
+                at,
+                finish=lambda total: cast(total, float32, self.dst.dtype),
+                widen=lambda stored: cast(stored, self.dst.dtype, float32),
+                rows=dst_rows,
+                enabled=enabled,
+            )
+        else:
+            value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)  # C5, C6
+            new = write(old, self.dst, value, at, dst_rows, enabled)
+        if self.oob_mode is oob_mode.error:
+            for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid)):
+                if rows is not None and valid is not None:
+                    found = self._fault(operand, rows, valid, mask, at)
+                    memory = memory.with_fault(memory.fault.or_else(found))
+        return memory.set(self.dst.buffer, new)
+
+    def _mask_fits(self) -> bool:
+        assert self.mask is not None
+        return any(_broadcasts(self.mask.shape, shape) for shape in (self.dst.shape, self.src.shape))
+
+    def _enabled(self, at: Loops) -> jax.Array | None:
+        """The mask over the elements, in the shape of dst."""
+        if self.mask is None:
+            return None
+        if _broadcasts(self.mask.shape, self.dst.shape):
+            return self.mask.evaluate(self.dst.shape, at)
+        return self.mask.evaluate(self.src.shape, at).reshape(self.dst.shape)
+
+    def _moving(
+        self, mask: jax.Array | None, src_valid: jax.Array | None, dst_valid: jax.Array | None
+    ) -> jax.Array | None:
+        """Which elements move, broadcastable to the shape of dst: the mask holds and both rows are valid."""
+        enabled = mask
+        for access, valid in ((self.src, src_valid), (self.dst, dst_valid)):
+            if valid is None:
+                continue
+            by_row = valid.reshape((-1,) + (1,) * (len(access.shape) - 1))
+            if access.shape[:1] == self.dst.shape[:1]:
+                by_row = valid.reshape((-1,) + (1,) * (len(self.dst.shape) - 1))
+            else:
+                by_row = jnp.broadcast_to(by_row, access.shape).reshape(self.dst.shape)
+            enabled = by_row if enabled is None else enabled & by_row
+        return enabled
+
+    def _fault(
+        self, operand: str, rows: jax.Array, valid: jax.Array, mask: jax.Array | None, at: Loops
+    ) -> Fault:
+        """The first row in row-major order that is out of bounds and not masked off entirely (C11, C13)."""
+        access: Access = getattr(self, operand)
+        bad = ~valid
+        if mask is not None:
+            bad &= jnp.any(mask.reshape(access.shape).reshape(bad.shape[0], -1), axis=1)
+        count = bad.shape[0]
+        position = jnp.min(jnp.where(bad, jnp.arange(count, dtype=jnp.int32), count))
+        occurred = position < count
+        row = jnp.minimum(position, count - 1)
+        index = jnp.take(rows, row, mode="clip") if rows.shape[0] > 1 else rows[0]
+        zero = jnp.int32(0)
+        return Fault(
+            site=jnp.where(occurred, jnp.int32(intern(self._site(operand, access, at))), jnp.int32(NO_SITE)),
+            row=jnp.where(occurred, row, zero),
+            index=jnp.where(occurred, index, zero),
+            iteration=jnp.where(occurred, at.iteration(), zero),
+        )
+
+    def _site(self, operand: str, access: Access, at: Loops) -> Site:
+        assert access.indirect is not None
+        return Site(
+            instruction=self.name,
+            operand=operand,
+            tensor=access.buffer.name,
+            axis=access.indirect.axis,
+            axis_size=access.indirect.size,
+            size=access.buffer.size,
+            offset=access.offset,
+            index_step=access.indirect.step,
+            row_step=access.dims[0].step if access.dims else 0,
+            signed=access.indirect.index.dtype.name == "int32",
+            loops=tuple(symbol for symbol, _ in at.values),
+            location=self.location,
+        )
+
+
+def _valid(access: Access, rows: jax.Array | None) -> jax.Array | None:
+    return None if rows is None else rows_in_bounds(access, rows)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def is_add(op: Any) -> bool:
+    """Whether `dst_rmw_op` means addition: `np.add`, `jnp.add`, or `nl.add` of a dialect (C14)."""
+    return op is np.add or op is jnp.add or getattr(op, "nki_op", None) == "add"
+
+
+def make(
+    dst: Access,
+    src: Access,
+    mask: Mask | None,
+    dst_rmw_op: Any,
+    oob: Any,
+    dge: Any,
+    target: Target,
+) -> DmaCopy:
+    """A checked `DmaCopy` from the arguments that a user passes.
+
+    Raises:
+        RuleError: an argument or the copy as a whole breaks a rule.
+    """
+    at = user_location()
+    for argument, value, kind in (("oob_mode", oob, oob_mode), ("dge_mode", dge, dge_mode)):
+        if not isinstance(value, kind):
+            raise _wrong_enum(argument, value, kind)
+    copy = DmaCopy(dst=dst, src=src, mask=mask, add=dst_rmw_op is not None, oob_mode=oob, dge_mode=dge, location=at)
+    if dst_rmw_op is not None and not is_add(dst_rmw_op):
+        raise copy.error(
+            "dma_copy.dst_rmw_op",
+            "only addition can be a read-modify-write",
+            given=getattr(dst_rmw_op, "__name__", repr(dst_rmw_op)),
+            allowed="None, np.add or nl.add",
+        )
+    copy.check(target)
+    return copy
+
+
+def _wrong_enum(argument: str, value: Any, kind: Any) -> Exception:
+    from jnki.errors import RuleError
+
+    members = ", ".join(f"{kind.__name__}.{m.name}" for m in kind)
+    return RuleError(
+        "dma_copy.enum_only", f"dma_copy: '{argument}' must be a member of {kind.__name__}", given=repr(value), allowed=members
+    )
+
+
+def dma_copy(
+    memory: DeviceMemory,
+    *,
+    dst: Ref,
+    src: Ref,
+    mask: Mask | None = None,
+    dst_rmw_op: Any = None,
+    oob_mode: oob_mode = oob_mode.error,
+    dge_mode: dge_mode = dge_mode.unknown,
+    target: Target = TRN2,
+) -> DeviceMemory:
+    """Memory after a DMA from `src` to `dst`: the functional form of `nki.isa.dma_copy`.
+
+    Args:
+        memory: the arrays, and the fault record of what came before.
+        dst, src: references such as `hbm("table")[sbuf("idx"), :]`, in HBM or SBUF, with equally many elements.
+        mask: comparisons of `jnki.arange` and `jnki.mgrid`; where false nothing is read, checked or written.
+        dst_rmw_op: None to overwrite, `np.add` to add in float32.
+        oob_mode: `error` records a fault for the first row index out of bounds, `skip` moves nothing for such rows.
+        dge_mode, target: static; they decide what is legal, never what a legal copy moves.
+
+    Returns:
+        A new `DeviceMemory`; a fault is recorded in its `fault`, never raised.
+
+    Raises:
+        RuleError: the copy breaks a rule of docs/isa/dma_copy.md.
+    """
+    from jnki.access.mask import as_mask
+
+    to, frm = resolve(dst, memory.buffer), resolve(src, memory.buffer)
+    return make(to, frm, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, target).execute(memory)

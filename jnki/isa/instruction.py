@@ -1,0 +1,127 @@
+"""What every instruction is: frozen operands, rules, and a meaning."""
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from jnki.access.access import Access
+from jnki.access.affine import Affine, Symbol
+from jnki.access.bounds import check_bounds
+from jnki.access.index import IndexValue
+from jnki.access.mask import Mask
+from jnki.errors import RuleError
+from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.source import Location
+from jnki.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """One instruction with its operands as accesses: *gather operands, compute, scatter the result*.
+
+    A subclass is a frozen dataclass. Its fields of type `Access` are operands: those named in `writes` are written,
+    all others read. Loops are lowered by rewriting these fields, so an operand must not hide anywhere else.
+
+    Attributes:
+        mask: where false, nothing is read, checked or written.
+        location: the user's line; it takes no part in equality, so that equal programs are equal wherever they stand.
+    """
+
+    name: ClassVar[str]
+    writes: ClassVar[tuple[str, ...]] = ("dst",)
+    # Whether order of execution is visible outside of memory (printing).
+    has_side_effect: ClassVar[bool] = False
+    # Whether element i of every written operand depends on element i of every read one, and on nothing else.
+    is_elementwise: ClassVar[bool] = False
+
+    mask: Mask | None = None
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+    def operands(self) -> dict[str, Access]:
+        """All operands by name, index tiles aside."""
+        named = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return {name: value for name, value in named if isinstance(value, Access)}
+
+    def reads(self) -> tuple[Access, ...]:
+        """What is read: source operands and every index tile. What `writes` overwrites only in part is not here."""
+        found = []
+        for name, access in self.operands().items():
+            found.extend(access.accesses()[1:] if name in self.writes and not self.reads_destination else access.accesses())
+        return tuple(found)
+
+    def written(self) -> tuple[Access, ...]:
+        return tuple(access for name, access in self.operands().items() if name in self.writes)
+
+    @property
+    def reads_destination(self) -> bool:
+        """Whether the old value of the destination enters the new one (a read-modify-write)."""
+        return False
+
+    @property
+    def may_fault(self) -> bool:
+        return False
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """All loop indices that any part of the instruction depends on."""
+        found: dict[Symbol, None] = {}
+        for f in dataclasses.fields(self):
+            match getattr(self, f.name):
+                case Access() | Mask() as value:
+                    found.update(dict.fromkeys(value.symbols))
+                case IndexValue(base=base):
+                    found.update(dict.fromkeys(base.symbols))
+        return tuple(found)
+
+    def map_accesses(self, change: Callable[[Access], Access]) -> Self:
+        """The same instruction with each operand, index tiles included, replaced by what `change` makes of it."""
+
+        def deep(access: Access) -> Access:
+            if access.indirect is not None:
+                inner = dataclasses.replace(access.indirect, index=deep(access.indirect.index))
+                access = dataclasses.replace(access, indirect=inner)
+            return change(access)
+
+        return dataclasses.replace(self, **{name: deep(a) for name, a in self.operands().items()})
+
+    def substitute(self, symbol: Symbol, value: Affine) -> Self:
+        """The same instruction with a loop index replaced; a mask that this decides is dropped."""
+        changes: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            match getattr(self, f.name):
+                case Access() | IndexValue() as operand:
+                    changes[f.name] = operand.substitute(symbol, value)
+                case Mask() as mask:
+                    changes[f.name] = mask.substitute(symbol, value).simplified()
+        return dataclasses.replace(self, **changes)
+
+    def check(self, target: Target) -> None:
+        """Every documented rule of the instruction holds on `target`.
+
+        Raises:
+            RuleError: naming the rule, what was given and what is allowed.
+        """
+        for name, access in self.operands().items():
+            check_bounds(access, self.mask, f"{self.name}'s {name}")
+
+    @abstractmethod
+    def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
+        """Memory after the instruction."""
+
+    def error(self, rule: str, message: str, *, given: str = "", allowed: str = "") -> RuleError:
+        return RuleError(rule, f"{self.name}: {message}", given=given, allowed=allowed, at=self.location)
+
+    def listing(self) -> str:
+        """The instruction in one line of the program's listing."""
+        parts = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.name in ("location", "mask") or value is None or value == f.default:
+                continue
+            if f.name not in self.writes:
+                parts.append(f"{f.name}={getattr(value, 'name', value) if not isinstance(value, Access) else value}")
+        target = ", ".join(str(access) for access in self.written())
+        text = f"{target} = {self.name}({', '.join(parts)})" if target else f"{self.name}({', '.join(parts)})"
+        return text + (f" if {self.mask}" if self.mask is not None else "")

@@ -1,0 +1,87 @@
+"""Rules that many instructions share."""
+
+import math
+
+from jnki.access.access import Access
+from jnki.access.buffer import Space
+from jnki.isa.enums import engine as Engine
+from jnki.isa.instruction import Instruction
+from jnki.target import Target
+
+
+def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psum: bool = True) -> None:
+    """The operand is in SBUF (or PSUM, where allowed), is direct, and starts with the partition axis."""
+    allowed = (Space.SBUF, Space.PSUM) if psum else (Space.SBUF,)
+    if access.buffer.space not in allowed:
+        raise instruction.error(
+            "err_unsupported_memory",
+            f"'{operand}' is in the wrong memory",
+            given=str(access.buffer),
+            allowed=" | ".join(map(str, allowed)),
+        )
+    if access.indirect is not None and access.indirect.is_vector:
+        raise instruction.error(
+            "err_indirect_indices_are_not_supported_with_nki_api",
+            f"'{operand}' cannot have an indirect index",
+            given=str(access),
+            allowed="static indices; nisa.dma_copy gathers and scatters",
+        )
+    check_tile(instruction, operand, access)
+
+
+def check_tile(instruction: Instruction, operand: str, access: Access) -> None:
+    """Dim 0 walks partitions and no other dim does: the operand is a tile."""
+    buffer = access.buffer
+    partition_stride = buffer.strides[buffer.partition_axis]
+    block_stride = partition_stride * buffer.shape[buffer.partition_axis]
+    for d, dim in enumerate(access.dims):
+        walks_blocks = d == 0 and dim.count > 1 and buffer.partition_axis > 0 and dim.step >= block_stride
+        walks_partitions = d > 0 and dim.count > 1 and abs(dim.step) >= partition_stride
+        if walks_blocks or walks_partitions:
+            raise instruction.error(
+                "err_failed_to_infer_tile_from_local_tensor",
+                f"'{operand}' is not a tile: its first axis must be the partition axis",
+                given=f"{list(access.shape)} of {buffer}, whose partition axis is {buffer.partition_axis}",
+                allowed="an index on every block axis, such as t[i], so that [P, F...] remains",
+            )
+
+
+def check_partitions(instruction: Instruction, operand: str, access: Access, target: Target) -> None:
+    """The operand spans no more partitions than the target has."""
+    partitions = access.shape[0] if access.shape else 1
+    if partitions > target.partition_count:
+        raise instruction.error(
+            "err_num_partition_exceed_arch_limit",
+            f"'{operand}' spans too many partitions",
+            given=f"{partitions} partitions ({list(access.shape)})",
+            allowed=f"at most {target.partition_count} on {target.name}",
+        )
+
+
+def check_same_tile(instruction: Instruction, dst: Access, src: Access) -> None:
+    """Both have the same partitions, and equally many elements in each."""
+    if dst.shape[0] != src.shape[0]:
+        raise instruction.error(
+            "err_num_partition_mismatch",
+            "dst and src span different numbers of partitions",
+            given=f"dst {list(dst.shape)}, src {list(src.shape)}",
+            allowed="the same size of axis 0",
+        )
+    if math.prod(dst.shape[1:]) != math.prod(src.shape[1:]):
+        raise instruction.error(
+            f"{instruction.name}.element_count",
+            "dst and src have different numbers of elements per partition",
+            given=f"dst {list(dst.shape)}, src {list(src.shape)}",
+            allowed="equally many elements per partition",
+        )
+
+
+def check_engine(instruction: Instruction, given: Engine, allowed: tuple[Engine, ...]) -> None:
+    """The requested engine can run the instruction."""
+    if given is not Engine.unknown and given not in allowed:
+        raise instruction.error(
+            f"{instruction.name}.engine",
+            "the engine cannot run this instruction",
+            given=str(getattr(given, "name", given)),
+            allowed=", ".join(e.name for e in (*allowed, Engine.unknown)),
+        )

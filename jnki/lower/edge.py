@@ -1,0 +1,81 @@
+"""Where a fault goes when a kernel returns.
+
+    how the kernel is called                       what a fault does
+    --------------------------------------------   -------------------------------------------------------
+    with concrete arrays                           IndexError
+    kernel.with_fault(...), anywhere               returned beside the outputs
+    under jit, vmap, grad, scan, ... ("poison")    float outputs and all gradients through them turn NaN;
+                                                   checkify and chexify see a failed check
+    the same, with on_fault("callback")            a host callback raises IndexError
+"""
+
+import enum
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import checkify
+
+from jnki.memory import Fault
+
+
+class FaultPolicy(enum.Enum):
+    """What a fault does to a plain call inside somebody's transformation, where nothing can be raised."""
+
+    POISON = "poison"
+    CALLBACK = "callback"
+
+
+class UnreportedFaultWarning(UserWarning):
+    """A kernel that can fault has only integer outputs, and these cannot turn NaN."""
+
+
+def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, kernel: str) -> tuple[jax.Array, ...]:
+    """The outputs, with the fault made visible in the way that `policy` says.
+
+    Warns:
+        UnreportedFaultWarning: under `POISON`, where no output can carry the news.
+    """
+    checkify.debug_check(
+        ~fault.occurred,
+        f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}",
+        row=fault.row,
+        index=fault.index,
+    )
+    if policy is FaultPolicy.CALLBACK:
+        jax.debug.callback(_raise, fault)
+        return outputs
+    if not any(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
+        warnings.warn(
+            f"kernel '{kernel}' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
+            "kernel.with_fault(...), kernel.on_fault('callback') or checkify",
+            UnreportedFaultWarning,
+            stacklevel=2,
+        )
+    return tuple(poisoned(o, fault.occurred) for o in outputs)
+
+
+@jax.custom_jvp
+def poisoned(value: jax.Array, fault: jax.Array) -> jax.Array:
+    """`value`, bit for bit, or NaN everywhere where `fault` is true; integers stay as they are.
+
+    The tangent turns NaN with it, and without a fault it passes unchanged: neither `where` nor a product does both.
+    """
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return value
+    return jnp.where(fault, jnp.full((), jnp.nan, value.dtype), value)
+
+
+@poisoned.defjvp
+def _poisoned_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
+    value, fault = primals
+    out = poisoned(value, fault)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        return out, tangents[0]
+    factor = jnp.where(fault, jnp.full((), jnp.nan, value.dtype), jnp.ones((), value.dtype))
+    return out, tangents[0] * factor
+
+
+def _raise(fault: Fault) -> None:
+    fault.raise_if_any()

@@ -1,0 +1,116 @@
+"""The one rule by which the form of a loop is chosen.
+
+    what the body does with a buffer from outside      how it travels
+    ---------------------------------------------      ----------------------------------------
+    only reads it                                      closed over
+    stays in its own slab each iteration               slabs in, slabs out
+    overwrites all of it before reading                made anew each iteration; the last one stays
+    anything else                                      carried from iteration to iteration
+
+A loop that carries nothing is a batch: all iterations at once, by `jax.vmap`. Otherwise, or where all iterations
+together would need too much memory, it is a `lax.scan`. docs/lowering.md has the measurements behind this.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from jnki.access.access import Access
+from jnki.access.buffer import Buffer
+from jnki.lower.slabs import Slab, accesses_in, in_slabs, overwrites, slab_of
+from jnki.program.program import Loop, Node, instructions
+
+# All iterations of a batch hold their tiles at the same time.
+BATCH_LIMIT_BYTES = 1 << 31
+
+
+class Form(enum.Enum):
+    """What a loop becomes."""
+
+    BATCH = "vmap"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one loop is lowered.
+
+    Attributes:
+        form: batch or scan.
+        body: the body, its accesses moved into slabs.
+        slabs_in: divided buffers whose old values the body needs.
+        slabs_out: divided buffers that the body writes.
+        carried: buffers carried from iteration to iteration.
+        remade: buffers that each iteration overwrites whole.
+        may_fault: whether the body can fault.
+    """
+
+    form: Form
+    body: tuple[Node, ...]
+    slabs_in: tuple[Slab, ...]
+    slabs_out: tuple[Slab, ...]
+    carried: tuple[Buffer, ...]
+    remade: tuple[Buffer, ...]
+    may_fault: bool
+
+
+def plan(loop: Loop, form: Form | None = None) -> Plan:
+    """How to lower `loop`. `form` asks for a form where both are possible (a batch cannot carry)."""
+    accesses: dict[str, list[Access]] = {}
+    for access in accesses_in(loop.body):
+        accesses.setdefault(access.buffer.name, []).append(access)
+    for name in _local_names(loop):
+        accesses.pop(name, None)
+    written = {a.buffer.name for i in instructions(loop.body) for a in i.written()}
+
+    slabs: dict[Buffer, Slab] = {}
+    shared: list[Buffer] = []
+    for found in accesses.values():
+        buffer = found[0].buffer
+        slab = slab_of(buffer, found, loop.symbol)
+        if slab is not None:
+            slabs[buffer] = slab
+        elif buffer.name in written:
+            shared.append(buffer)
+    body = in_slabs(loop.body, slabs, loop.symbol)
+    slabs_out = tuple(s for b, s in slabs.items() if b.name in written)
+    slabs_in = tuple(s for s in slabs.values() if s not in slabs_out or not overwrites(body, s.part))
+    remade = tuple(b for b in shared if overwrites(body, b))
+    carried = tuple(b for b in shared if b not in remade)
+    may_fault = any(i.may_fault for i in instructions(body))
+    return Plan(
+        form=_form(loop, body, carried, form),
+        body=body,
+        slabs_in=slabs_in,
+        slabs_out=slabs_out,
+        carried=carried,
+        remade=remade,
+        may_fault=may_fault,
+    )
+
+
+def _form(loop: Loop, body: tuple[Node, ...], carried: tuple[Buffer, ...], asked: Form | None) -> Form:
+    if carried or any(i.has_side_effect for i in instructions(body)):
+        return Form.SCAN
+    if asked is not None:
+        return asked
+    if _moves_elsewhere(loop, body):
+        return Form.SCAN
+    return Form.BATCH if loop.symbol.trips * _local_bytes(loop) <= BATCH_LIMIT_BYTES else Form.SCAN
+
+
+def _moves_elsewhere(loop: Loop, body: tuple[Node, ...]) -> bool:
+    """Whether an address outside of all slabs depends on the index: batched, its slice would become a gather."""
+    return any(loop.symbol in access.offset.symbols for access in accesses_in(body))
+
+
+def _local_names(loop: Loop) -> set[str]:
+    names = {b.name for b in loop.buffers}
+    for node in loop.body:
+        if isinstance(node, Loop):
+            names |= _local_names(node)
+    return names
+
+
+def _local_bytes(loop: Loop) -> int:
+    inner = sum(n.symbol.trips * _local_bytes(n) for n in loop.body if isinstance(n, Loop))
+    return sum(b.size_bytes for b in loop.buffers) + inner

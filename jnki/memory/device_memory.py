@@ -1,0 +1,125 @@
+"""`DeviceMemory`: the arrays of a NeuronCore as one immutable pytree."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jnki.access.buffer import Buffer, Space
+from jnki.dtypes import ElementType, element_type, unwritten
+from jnki.errors import RuleError
+from jnki.memory.fault import Fault
+from jnki.memory.reinterpret import reinterpret
+
+_SPACES = (Space.HBM, Space.SBUF, Space.PSUM)
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class DeviceMemory:
+    """Three name-to-array mappings and one fault record. Every update returns a new one.
+
+    It is all of a computation that JAX traces; everything else about an instruction is static.
+
+    Attributes:
+        hbm, sbuf, psum: read-only mappings from buffer names to arrays.
+        fault: the first fault of all instructions so far.
+    """
+
+    __slots__ = ("_arrays", "fault")
+
+    def __init__(self, arrays: Mapping[tuple[Space, str], Any], fault: Fault):
+        self._arrays = arrays
+        self.fault = fault
+
+    @staticmethod
+    def of(
+        hbm: Mapping[str, Any] | None = None,
+        sbuf: Mapping[str, Any] | None = None,
+        psum: Mapping[str, Any] | None = None,
+    ) -> "DeviceMemory":
+        """Memory that holds these arrays, and no fault.
+
+        Args:
+            hbm, sbuf, psum: arrays by name. On chip, axis 0 is the partition axis.
+
+        Raises:
+            TypeError: an array has an element type that NKI does not have.
+        """
+        arrays = {}
+        for space, named in zip(_SPACES, (hbm, sbuf, psum)):
+            for name, array in (named or {}).items():
+                element_type(getattr(array, "dtype", None) if hasattr(array, "dtype") else type(array))
+                arrays[space, name] = jnp.asarray(array)
+        return DeviceMemory(arrays, Fault())
+
+    @property
+    def hbm(self) -> Mapping[str, jax.Array]:
+        return self._in(Space.HBM)
+
+    @property
+    def sbuf(self) -> Mapping[str, jax.Array]:
+        return self._in(Space.SBUF)
+
+    @property
+    def psum(self) -> Mapping[str, jax.Array]:
+        return self._in(Space.PSUM)
+
+    def _in(self, space: Space) -> Mapping[str, jax.Array]:
+        return MappingProxyType({name: a for (s, name), a in self._arrays.items() if s is space})
+
+    def buffer(self, space: Space, name: str, dtype: ElementType | None = None) -> Buffer:
+        """The static description of a buffer that is in memory.
+
+        Raises:
+            RuleError: there is no such buffer.
+        """
+        array = self._arrays.get((space, name))
+        if array is None:
+            names = ", ".join(n for s, n in self._arrays if s is space) or "none"
+            raise RuleError("memory.name", f"{space} holds no tensor '{name}'", given=name, allowed=names)
+        return Buffer(name, space, tuple(array.shape), dtype or element_type(array.dtype))
+
+    def __contains__(self, buffer: Buffer) -> bool:
+        return (buffer.space, buffer.name) in self._arrays
+
+    def get(self, buffer: Buffer) -> jax.Array:
+        """The array of `buffer`, in its shape and storage type; never written means NaN, or the integer pattern."""
+        array = self._arrays.get((buffer.space, buffer.name))
+        if array is None:
+            return jnp.full(buffer.shape, unwritten(buffer.dtype), buffer.dtype.storage)
+        return reinterpret(array, buffer.shape, buffer.dtype.storage)
+
+    def set(self, buffer: Buffer, array: jax.Array) -> "DeviceMemory":
+        key = (buffer.space, buffer.name)
+        old = self._arrays.get(key)
+        if old is not None:
+            array = reinterpret(array, old.shape, old.dtype)
+        return DeviceMemory({**self._arrays, key: array}, self.fault)
+
+    def without(self, buffers: "set[Buffer] | frozenset[Buffer]") -> "DeviceMemory":
+        gone = {(b.space, b.name) for b in buffers}
+        return DeviceMemory({k: a for k, a in self._arrays.items() if k not in gone}, self.fault)
+
+    def replacing(self, arrays: Mapping[Buffer, jax.Array]) -> "DeviceMemory":
+        """This memory with the arrays of these buffers as they are given, whatever shape they had before."""
+        new = {(b.space, b.name): a for b, a in arrays.items()}
+        return DeviceMemory({**self._arrays, **new}, self.fault)
+
+    def with_fault(self, fault: Fault) -> "DeviceMemory":
+        return DeviceMemory(self._arrays, fault)
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], Any]:
+        keys = sorted(self._arrays, key=lambda key: (key[0].value, key[1]))
+        named = [(jax.tree_util.DictKey(f"{s}.{n}"), self._arrays[s, n]) for s, n in keys]
+        return [*named, (jax.tree_util.GetAttrKey("fault"), self.fault)], tuple(keys)
+
+    @classmethod
+    def tree_unflatten(cls, keys: Any, children: Any) -> "DeviceMemory":
+        *arrays, fault = children
+        return cls(dict(zip(keys, arrays)), fault)
+
+    def __repr__(self) -> str:
+        lines = [f"  {s} {n}: {getattr(a, 'shape', a)} {getattr(a, 'dtype', '')}" for (s, n), a in self._arrays.items()]
+        return "DeviceMemory(\n" + "\n".join(lines) + "\n)"

@@ -1,0 +1,171 @@
+"""Run-time faults as data (clauses C9 to C11).
+
+Only numbers travel through a computation: which site, which row, which index, in which iteration. What is static
+about a site (tensor, axis, the user's line) is interned: the table below only grows, by content, as Python's own
+table of interned strings does, so that a fault record has the same structure before and after every instruction
+and can be carried through `lax.scan`.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jnki.access.affine import Affine, Symbol
+from jnki.memory.loops import MAX_LOOP_DEPTH
+from jnki.source import Location
+
+NO_SITE = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Site:
+    """The static part of a fault: an operand of one instruction that is indexed at run time.
+
+    Attributes:
+        instruction, operand, tensor: names, for the note.
+        axis, axis_size: the indexed axis.
+        size: N, the element count of the tensor.
+        offset: static start of the access, in elements.
+        index_step, row_step: what one index, and one row of the pattern, adds to the start.
+        signed: whether the index tile is int32 (else uint32).
+        loops: the symbols of the enclosing loops, outermost first.
+        location: the user's line.
+    """
+
+    instruction: str
+    operand: str
+    tensor: str
+    axis: int
+    axis_size: int
+    size: int
+    offset: Affine
+    index_step: int
+    row_step: int
+    signed: bool
+    loops: tuple[Symbol, ...] = ()
+    location: Location | None = None
+
+
+class _Interned:
+    def __init__(self) -> None:
+        self._ids: dict[Site, int] = {}
+        self._sites: list[Site] = []
+        self._lock = threading.Lock()
+
+    def id_of(self, site: Site) -> int:
+        with self._lock:
+            if site not in self._ids:
+                self._ids[site] = len(self._sites)
+                self._sites.append(site)
+            return self._ids[site]
+
+    def __getitem__(self, number: int) -> Site:
+        return self._sites[number]
+
+
+_SITES = _Interned()
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Fault:
+    """The first fault of a computation, or none. Under `vmap` each field has a batch axis: one record per case.
+
+    Attributes:
+        site: int32, interned number of the operand at fault; `NO_SITE` where there is no fault.
+        row: int32, position of the first bad row in row-major order.
+        index: int32, the bits of the bad row index.
+        iteration: int32 `[..., MAX_LOOP_DEPTH]`, the indices of the enclosing loops, outermost first.
+    """
+
+    site: jax.Array = field(default_factory=lambda: jnp.full((), NO_SITE, jnp.int32))
+    row: jax.Array = field(default_factory=lambda: jnp.zeros((), jnp.int32))
+    index: jax.Array = field(default_factory=lambda: jnp.zeros((), jnp.int32))
+    iteration: jax.Array = field(default_factory=lambda: jnp.zeros((MAX_LOOP_DEPTH,), jnp.int32))
+
+    @property
+    def occurred(self) -> jax.Array:
+        """Boolean, one per case: whether there is a fault."""
+        return self.site != NO_SITE
+
+    def or_else(self, later: "Fault") -> "Fault":
+        """This fault where there is one, else `later`."""
+        return jax.tree.map(lambda a, b: jnp.where(self.occurred, a, b), self, later)
+
+    def first(self) -> "Fault":
+        """The first of a stack of faults: axis 0 of every field is time."""
+        position = jnp.argmax(self.occurred, axis=0)
+        return jax.tree.map(lambda x: jnp.take(x, position, axis=0), self)
+
+    def details(self) -> "list[FaultDetails]":
+        """What happened in each case that faulted, as plain numbers and names (needs concrete values)."""
+        found = []
+        site, row, index = np.asarray(self.site), np.asarray(self.row), np.asarray(self.index)
+        iteration = np.asarray(self.iteration)
+        for case in np.ndindex(site.shape):
+            if site[case] != NO_SITE:
+                loops = tuple(int(v) for v in iteration[case])
+                found.append(FaultDetails(_SITES[int(site[case])], int(row[case]), int(index[case]), loops, case))
+        return found
+
+    def raise_if_any(self) -> None:
+        """Returns where nothing is wrong.
+
+        Raises:
+            IndexError: the first fault (of the first faulty case of a batch), with the tensor, row index, axis,
+                axis size, user's line and batch element as notes and as attributes.
+        """
+        faults = self.details()
+        if faults:
+            raise faults[0].error(faulty_cases=len(faults), batched=bool(np.ndim(self.site)))
+
+
+@dataclass(frozen=True)
+class FaultDetails:
+    """One fault in plain Python: exact integers of any size."""
+
+    site: Site
+    row: int
+    raw_index: int
+    iteration: tuple[int, ...]
+    case: tuple[int, ...]
+
+    @property
+    def index(self) -> int:
+        """The row index as the index tile holds it."""
+        return self.raw_index if self.site.signed else self.raw_index % (1 << 32)
+
+    @property
+    def flat_index(self) -> int:
+        """F of clause C11: the element offset at which the row would start. Never wraps."""
+        values = dict(zip(self.site.loops, self.iteration))
+        start = self.site.offset.evaluate(values.__getitem__)
+        return int(start + self.index * self.site.index_step + self.row * self.site.row_step)
+
+    def error(self, faulty_cases: int = 1, batched: bool = False) -> IndexError:
+        site = self.site
+        error: Any = IndexError(f"index {self.flat_index} is out of bounds for axis 0 with size {site.size}")
+        error.tensor, error.axis, error.axis_size = site.tensor, site.axis, site.axis_size
+        error.row_index, error.row, error.location = self.index, self.row, site.location
+        error.instruction, error.batch_element = site.instruction, self.case if batched else None
+        error.add_note(
+            f"{site.instruction}: row {self.row} of '{site.operand}' has row index {self.index}, out of bounds for "
+            f"axis {site.axis} of tensor '{site.tensor}' with size {site.axis_size}"
+        )
+        if site.location is not None:
+            error.add_note(f"at {site.location.describe()}")
+        if site.loops:
+            error.add_note("in iteration " + ", ".join(f"{s}={v}" for s, v in zip(site.loops, self.iteration)))
+        if batched:
+            case = self.case[0] if len(self.case) == 1 else self.case
+            error.add_note(f"in batch element {case} ({faulty_cases} faulty in all)")
+        return error
+
+
+def intern(site: Site) -> int:
+    """The number of `site`: equal sites have equal numbers within a process."""
+    return _SITES.id_of(site)

@@ -1,0 +1,7 @@
+"""The legacy dialect of NKI (`neuronxcc.nki`): spelling only. What the names mean lives in the rooms below."""
+
+from jnki.neuronxcc.nki import isa, language, typing
+from jnki.neuronxcc.nki.kernels import baremetal, benchmark, jit, profile, simulate_kernel
+from jnki.program.tensor import Tensor as tensor
+
+__all__ = ["baremetal", "benchmark", "isa", "jit", "language", "profile", "simulate_kernel", "tensor", "typing"]

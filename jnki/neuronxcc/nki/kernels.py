@@ -1,0 +1,142 @@
+"""`nki.jit` and its relatives: ways to make a kernel out of a function."""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jnki.lower.kernel import Kernel
+from jnki.program.tensor_annotation import TensorAnnotation
+from jnki.target import target
+
+MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation")
+
+# Options about messages: jnki always shows the user's line and its own reasons.
+_MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
+
+
+def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: Any) -> Any:
+    """Makes a kernel of a function; as `@nki.jit`, `@nki.jit(mode=...)` or `nki.jit(function)`.
+
+    Args:
+        func: the function, or a kernel to be made anew with other settings.
+        mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark" and "simulation". All of them run here, in
+            the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
+        **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
+            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives.
+
+    Raises:
+        ValueError: an unknown mode or target.
+        NotImplementedError: an option of the vendor's compiler that jnki does not model.
+    """
+    if mode not in MODES:
+        raise ValueError(f"nki.jit: mode is {mode!r}, allowed are {', '.join(MODES)}")
+    if func is None:
+        return lambda function: jit(function, mode, **kwargs)
+    platform_target = kwargs.pop("platform_target", None)
+    _refuse("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
+    function = func.function if isinstance(func, Kernel) else func
+    return Kernel(function, target=None if platform_target is None else target(platform_target))
+
+
+def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
+    """What `kernel` returns for these arrays, as NumPy arrays.
+
+    Args:
+        kernel: a kernel, with or without a launch grid, or a plain function.
+    """
+    made = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+    return jax.tree.map(np.asarray, made(*args, **kwargs))
+
+
+def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
+    """Makes a kernel that runs on NumPy arrays without a framework; here that is what every kernel does.
+
+    Raises:
+        NotImplementedError: an option that asks for what only the vendor's compiler or hardware can give
+            (`save_neff_name`, `save_trace_name`, `additional_compile_opt`, `artifacts_dir`).
+    """
+    if kernel is None:
+        return lambda function: baremetal(function, **kwargs)
+    platform_target = kwargs.pop("platform_target", None)
+    _refuse("nki.baremetal", kwargs)
+    return jit(kernel, mode="baremetal", platform_target=platform_target)
+
+
+def benchmark(kernel: Any = None, **kwargs: Any) -> Any:
+    """Makes a kernel that runs; its latency, which only hardware has, raises where it is asked for.
+
+    Args:
+        kernel: the function.
+        **kwargs: `warmup` and `iters`: how often hardware would run it.
+
+    Raises:
+        NotImplementedError: an option for files of the vendor's compiler.
+    """
+    if kernel is None:
+        return lambda function: benchmark(function, **kwargs)
+    for count in ("warmup", "iters"):
+        value = kwargs.pop(count, 1)
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f"nki.benchmark: {count} must be a count, got {value!r}")
+    platform_target = kwargs.pop("platform_target", None)
+    _refuse("nki.benchmark", kwargs)
+    return Benchmarked(jit(kernel, mode="benchmark", platform_target=platform_target))
+
+
+class Benchmarked:
+    """A kernel made by `nki.benchmark`: calling it runs it once; annotations stand for arrays of zeros."""
+
+    def __init__(self, kernel: Kernel):
+        self.kernel = kernel
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.kernel(*map(_array, args), **{name: _array(value) for name, value in kwargs.items()})
+
+    def __getitem__(self, grid: Any) -> "Benchmarked":
+        return Benchmarked(self.kernel[grid])
+
+    @property
+    def benchmark_result(self) -> Any:
+        """Not available.
+
+        Raises:
+            NotImplementedError: always; a latency is a property of hardware.
+        """
+        raise NotImplementedError("nki.benchmark: benchmark_result is measured on hardware, which jnki does not have")
+
+
+def profile(func: Any = None, **kwargs: Any) -> Any:
+    """Makes a kernel that runs; the profile itself, which only hardware has, is not written, and a warning says so.
+
+    Args:
+        func: the function.
+        **kwargs: `working_directory`, an absolute path.
+
+    Raises:
+        ValueError: there is no absolute `working_directory`.
+        NotImplementedError: an option that names a file to be written.
+    """
+    if func is None:
+        return lambda function: profile(function, **kwargs)
+    directory = kwargs.pop("working_directory", None)
+    if directory is None or not os.path.isabs(directory):
+        raise ValueError(f"nki.profile: working_directory must be an absolute path, got {directory!r}")
+    platform_target = kwargs.pop("platform_target", None)
+    _refuse("nki.profile", kwargs)
+    warnings.warn(f"nki.profile: no profile is written to {directory}: it takes hardware", UserWarning, stacklevel=2)
+    return jit(func, platform_target=platform_target)
+
+
+def _refuse(function: str, options: dict[str, Any]) -> None:
+    if options:
+        raise NotImplementedError(f"{function}: jnki does not model the option {', '.join(sorted(options))}")
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, TensorAnnotation):
+        return np.zeros(value.shape or (), np.dtype(value.dtype))  # type: ignore[call-overload]
+    return value

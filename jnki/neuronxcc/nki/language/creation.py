@@ -1,0 +1,157 @@
+"""Making tensors: `nl.ndarray` and what fills one at once."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from jnki.access.buffer import Space
+from jnki.dtypes import element_type
+from jnki.errors import RuleError, not_modelled
+from jnki.neuronxcc.nki.language.memory import Region, par_dim, sbuf
+from jnki.program.assign import fill
+from jnki.program.recorder import Recorder, current
+from jnki.program.tensor import Tensor, as_tensor, whole
+from jnki.source import user_frame
+
+
+def ndarray(shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "") -> Tensor:
+    """A new tensor that nothing has been written to: floats read as NaN, integers as bytes 0xA5.
+
+    Args:
+        shape: sizes; on chip the axis marked by `nl.par_dim`, else the first one, is the partition axis.
+        dtype: element type.
+        buffer: `nl.sbuf` (the default), `nl.psum`, `nl.hbm`, `nl.private_hbm` or `nl.shared_hbm`.
+        name: for messages and listings.
+
+    Raises:
+        RuleError: the shape does not fit the memory, or a `shared_hbm` tensor is made inside a loop or a helper.
+    """
+    return _make("ndarray", shape, dtype, buffer, name)
+
+
+def zeros(shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "") -> Tensor:
+    """A new tensor of zeros on chip."""
+    return _filled("zeros", shape, 0, dtype, buffer, name)
+
+
+def ones(shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "") -> Tensor:
+    """A new tensor of ones on chip."""
+    return _filled("ones", shape, 1, dtype, buffer, name)
+
+
+def full(
+    shape: Sequence[int], fill_value: Any, dtype: Any, *, buffer: Region | None = None, name: str = ""
+) -> Tensor:
+    """A new tensor on chip with `fill_value` everywhere."""
+    return _filled("full", shape, fill_value, dtype, buffer, name)
+
+
+def empty_like(a: Tensor, dtype: Any = None, *, buffer: Region | None = None, name: str = "") -> Tensor:
+    """A new tensor of the shape and type of `a` that nothing has been written to, in SBUF unless `buffer` says."""
+    like = as_tensor(a, "empty_like", "a")
+    return _make("empty_like", like.shape, dtype or like.dtype, buffer, name)
+
+
+def zeros_like(a: Tensor, dtype: Any = None, *, buffer: Region | None = None, name: str = "") -> Tensor:
+    """A new tensor of zeros of the shape and type of `a`, in SBUF unless `buffer` says."""
+    like = as_tensor(a, "zeros_like", "a")
+    return _filled("zeros_like", like.shape, 0, dtype or like.dtype, buffer, name)
+
+
+def _filled(function: str, shape: Any, value: Any, dtype: Any, buffer: Region | None, name: str) -> Tensor:
+    if buffer is not None and not _region(buffer).space.on_chip:
+        raise RuleError(
+            "err_hbm_tensor_with_init_value_not_supported",
+            f"nl.{function} cannot make a tensor with values in {buffer}",
+            given=f"buffer={buffer}",
+            allowed="nl.ndarray in HBM and nl.store of the values",
+        )
+    tensor = _make(function, shape, dtype, buffer, name)
+    recorder = current(f"nl.{function}")
+    # Block axes are a way of writing: a fill covers every block, so each becomes a tile of its own.
+    fill_blocks(recorder, tensor, value)
+    return tensor
+
+
+def fill_blocks(recorder: Recorder, tensor: Tensor, value: Any) -> None:
+    """Records memsets of all of `tensor`, one per block in front of its partition axis."""
+    blocks = tensor.access.buffer.partition_axis
+    if blocks == 0:
+        fill(recorder, tensor.access, value)
+        return
+    for number in range(tensor.shape[0]):
+        _fill_from(recorder, tensor[number], value, blocks - 1)
+
+
+def _fill_from(recorder: Recorder, tensor: Tensor, value: Any, blocks: int) -> None:
+    if blocks == 0:
+        fill(recorder, tensor.access, value)
+        return
+    for number in range(tensor.shape[0]):
+        _fill_from(recorder, tensor[number], value, blocks - 1)
+
+
+def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: str) -> Tensor:
+    recorder = current(f"nl.{function}")
+    region = sbuf if buffer is None else _region(buffer)
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    marked = [axis for axis, n in enumerate(sizes) if isinstance(n, par_dim)]
+    if len(marked) > 1:
+        raise RuleError("par_dim", "a tensor has one partition axis", given=str(sizes), allowed="one nl.par_dim")
+    axis = marked[0] if marked and region.space.on_chip else 0
+    numbers = tuple(operator.index(n) for n in sizes)
+    if region.space.on_chip:
+        _check_on_chip(recorder, region, numbers, axis, element_type(dtype).size_bytes)
+    if region.at_kernel_level:
+        _check_kernel_level(recorder, region, numbers)
+    made = recorder.make_buffer(region.space, numbers, element_type(dtype), axis, name, region.at_kernel_level)
+    return whole(made, recorder.scopes[0] if region.at_kernel_level else recorder.scope)
+
+
+def _region(buffer: Any) -> Region:
+    if isinstance(buffer, Region):
+        return buffer
+    raise not_modelled(f"allocation by hand (buffer={buffer!r})")
+
+
+def _check_on_chip(
+    recorder: Recorder, region: Region, shape: tuple[int, ...], axis: int, itemsize_bytes: int
+) -> None:
+    target = recorder.target
+    if len(shape) - axis < 2:
+        raise RuleError(
+            "index.rank2_onchip",
+            f"a tensor in {region} needs a partition axis and a free axis",
+            given=f"shape {list(shape)}",
+            allowed="rank 2 or more, such as [P, 1]",
+        )
+    if shape[axis] > target.partition_count:
+        raise RuleError(
+            "err_num_partition_exceed_arch_limit",
+            f"a tensor in {region} spans too many partitions",
+            given=f"{shape[axis]} partitions, shape {list(shape)}",
+            allowed=f"at most {target.partition_count} on {target.name}",
+        )
+    free = 1
+    for n in shape[axis + 1 :]:
+        free *= n
+    if region.space is Space.PSUM and free * itemsize_bytes > target.psum_bank_bytes:
+        raise RuleError(
+            "err_size_of_dimension_exceed_arch_limit",
+            "a tile in psum is larger than a bank (psum_tile_free_limit)",
+            given=f"{free} elements of {itemsize_bytes} bytes per partition",
+            allowed=f"{target.psum_bank_bytes} bytes per partition on {target.name}",
+        )
+
+
+def _check_kernel_level(recorder: Recorder, region: Region, shape: tuple[int, ...]) -> None:
+    frame = user_frame()
+    known = recorder.kernel_code[-1]
+    in_helper = known is not None and frame is not None and frame.f_code is not known
+    if recorder.scope.in_loop or in_helper:
+        raise RuleError(
+            "err_shared_hbm_must_in_kernel_level",
+            f"a tensor in {region} can only be made at the top level of the kernel",
+            given=f"shape {list(shape)} in a {'loop' if recorder.scope.in_loop else 'helper function'}",
+            allowed="make it in the kernel function, before the loop, and pass it on",
+        )

@@ -1,0 +1,65 @@
+"""Index tensors and slices: `nl.arange`, `nl.mgrid`, `nl.ds`."""
+
+from typing import Any
+
+from jnki.access.index import Index
+from jnki.access.index import arange as index_range
+from jnki.access.subscript import DynamicSlice
+
+
+def arange(*args: int) -> Index:
+    """The integers `[0, stop)` or `[start, stop)` as a rank-1 index; give it axes with `[:, None]`."""
+    return index_range(*args)
+
+
+def ds(start: Any, size: int) -> DynamicSlice:
+    """The slice of `size` elements from `start`, which may depend on a loop index."""
+    return DynamicSlice(start, size)
+
+
+class Grid(tuple):
+    """The index tensors of a mesh grid: unpack it, or take `.p` (partition axis), `.x`, `.y`, `.z`, `.w`."""
+
+    @property
+    def p(self) -> Index:
+        return self[0]
+
+    @property
+    def x(self) -> Index:
+        return self[1]
+
+    @property
+    def y(self) -> Index:
+        return self[2]
+
+    @property
+    def z(self) -> Index:
+        return self[3]
+
+    @property
+    def w(self) -> Index:
+        return self[4]
+
+
+class _MeshGrid:
+    """`nl.mgrid[0:128, 0:512]`: one index tensor per axis, each of the full shape `[128, 512]`."""
+
+    def __getitem__(self, key: Any) -> Grid:
+        slices = key if isinstance(key, tuple) else (key,)
+        ranges = []
+        for part in slices:
+            if not isinstance(part, slice) or part.stop is None:
+                raise TypeError("nl.mgrid takes slices with a stop, such as nl.mgrid[0:128, 0:512]")
+            if part.step not in (None, 1):
+                ranges.append(index_range((part.stop - (part.start or 0) + part.step - 1) // part.step))
+                ranges[-1] = ranges[-1] * part.step + (part.start or 0)
+            else:
+                ranges.append(index_range(part.start or 0, part.stop))
+        shape = tuple(r.shape[0] for r in ranges)
+        return Grid(
+            Index(r.base, tuple(r.steps[0] if d == axis else 0 for d in range(len(shape))), shape)
+            for axis, r in enumerate(ranges)
+        )
+
+
+mgrid = _MeshGrid()

@@ -1,0 +1,142 @@
+"""Moving tiles: `nl.load`, `nl.store`, `nl.copy`, and views that need a copy on chip."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jnki.access.access import Access
+from jnki.access.buffer import Space
+from jnki.access.mask import as_mask
+from jnki.dtypes import ElementType, element_type
+from jnki.errors import RuleError
+from jnki.isa.dma_copy import DmaCopy
+from jnki.isa.dma_copy import make as make_dma
+from jnki.isa.enums import dge_mode, engine, oob_mode
+from jnki.isa.memset import Memset, as_number
+from jnki.isa.tensor_copy import make as make_copy
+from jnki.program.recorder import Recorder, current
+from jnki.program.tensor import Tensor, as_tensor, new_tile
+from jnki.program.views import broadcast_access
+from jnki.source import user_location
+
+
+def load(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile with the elements of an HBM tensor; masked-off elements are unwritten.
+
+    Args:
+        src: `[P, F...]` in HBM, whole or indexed, also by an SBUF tile of row indices.
+        mask: what not to read.
+        dtype: element type of the tile; that of `src` by default.
+
+    Raises:
+        RuleError: `src` is not in HBM, spans too many partitions, or breaks a rule of a DMA.
+    """
+    recorder = current("nl.load")
+    source = _in_space(as_tensor(src, "load", "src"), "load", "src", Space.HBM)
+    kind = source.dtype if dtype is None else element_type(dtype)
+    return new_tile(
+        recorder,
+        source.shape,
+        kind,
+        lambda dst: _dma(recorder, dst, source, mask),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def store(dst: Tensor, value: Any, *, mask: Any = None) -> None:
+    """Writes a tile, or one number everywhere, to an HBM tensor.
+
+    Args:
+        dst: in HBM, whole or indexed.
+        value: an SBUF tile with as many elements; a PSUM tile takes a copy to SBUF first; a number fills.
+        mask: what to leave as it was.
+
+    Raises:
+        RuleError: an operand is in the wrong memory, or breaks a rule of a DMA.
+    """
+    recorder = current("nl.store")
+    target = _in_space(as_tensor(dst, "store", "dst"), "store", "dst", Space.HBM)
+    if not isinstance(value, Tensor):
+        _store_number(recorder, target, value, mask)
+        return
+    source = value.access
+    if source.buffer.space is Space.PSUM:
+        source = copy(value).access
+    if source.buffer.space is not Space.SBUF:
+        raise _wrong_memory("store", "value", source, "sbuf")
+    recorder.emit(_dma(recorder, target, source, mask))
+
+
+def copy(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile with the elements of a tile in SBUF or PSUM, cast to `dtype` where it is given."""
+    recorder = current("nl.copy")
+    source = as_tensor(src, "copy", "src").access
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: make_copy(dst, source, mask, engine.unknown, recorder.target),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def broadcast_to(src: Tensor, *, shape: Sequence[int]) -> Tensor:
+    """A new SBUF tile of `shape` in which the axes of size 1 of `src` repeat; `src` itself where it fits already."""
+    recorder = current("nl.broadcast_to")
+    tensor = as_tensor(src, "broadcast_to", "src")
+    if tensor.shape == tuple(shape):
+        return tensor
+    source = broadcast_access(tensor.access, tuple(shape))
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype,
+        lambda dst: make_copy(dst, source, None, engine.unknown, recorder.target),
+    )
+
+
+def expand_dims(data: Tensor, axis: int | Sequence[int]) -> Tensor:
+    """A view of a tile with new free axes of size 1."""
+    return as_tensor(data, "expand_dims", "data").expand_dims(axis)
+
+
+def _dma(recorder: Recorder, dst: Access, src: Access, mask: Any) -> DmaCopy:
+    return make_dma(dst, src, as_mask(mask), None, oob_mode.error, dge_mode.unknown, recorder.target)
+
+
+def _store_number(recorder: Recorder, target: Access, value: Any, mask: Any) -> None:
+    """One number goes to HBM from one SBUF element per partition, repeated along the free axes."""
+    if np.ndim(value) != 0:
+        raise RuleError(
+            "store.value",
+            "store: the value must be a tile or a number",
+            given=type(value).__name__,
+            allowed="a tile in sbuf, or a number",
+        )
+    kind: ElementType = target.dtype
+
+    def fill(dst: Access) -> Memset:
+        memset = Memset(dst=dst, value=as_number("store", value), location=user_location())
+        memset.check(recorder.target)
+        return memset
+
+    tile = new_tile(recorder, (1, 1), kind, fill, name="constant")
+    repeated = broadcast_access(tile.access, target.shape if len(target.shape) > 1 else (1, *target.shape))
+    recorder.emit(_dma(recorder, target, repeated, mask))
+
+
+def _in_space(tensor: Tensor, function: str, operand: str, space: Space) -> Access:
+    access = tensor.access
+    if access.buffer.space is not space:
+        raise _wrong_memory(function, operand, access, str(space))
+    return access
+
+
+def _wrong_memory(function: str, operand: str, access: Access, allowed: str) -> RuleError:
+    return RuleError(
+        "err_unsupported_memory",
+        f"operand '{operand}' of '{function}' is in the wrong memory",
+        given=str(access.buffer),
+        allowed=allowed,
+    )

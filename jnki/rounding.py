@@ -1,0 +1,71 @@
+"""From float32 to the nearest value of a narrower type, exactly and alike on every backend.
+
+XLA's own conversions are not enough. Releases that jnki supports round float32 to float8_e5m2 twice, by way
+of float16. A compiler that may keep excess precision drops a conversion to bfloat16 and back. What becomes of
+a float beyond an integer type is left to the backend. So a value is first brought to one that the narrower
+type can represent; the conversion after that is exact, whatever path it takes.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+_HALF_TO_EVEN = lax.RoundingMethod.TO_NEAREST_EVEN
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def nearest_float(value: jax.Array, exponent_bits: int, mantissa_bits: int) -> jax.Array:
+    """The nearest values of a narrower float type, ties to even, still held in float32.
+
+    Subnormals of the type are kept, overflow gives infinity, every NaN becomes float32's positive quiet one.
+    The tangent is that of the identity.
+
+    Args:
+        value: float32, any shape.
+        exponent_bits: width of the type's exponent field, at most 8; all ones there is infinity or NaN.
+        mantissa_bits: explicit bits of the type's significand, at most 23.
+    """
+    if exponent_bits == 8:
+        nearest = lax.reduce_precision(value, exponent_bits, mantissa_bits)
+    else:  # where reduce_precision would flush the type's subnormals to zero
+        bias = 2 ** (exponent_bits - 1) - 1
+        exponent = ((lax.bitcast_convert_type(value, np.int32) >> 23) & 0xFF) - 127
+        ulp = jnp.maximum(exponent, 1 - bias) - mantissa_bits
+        nearest = lax.round(value * _power_of_two(-ulp), _HALF_TO_EVEN) * _power_of_two(ulp)
+        overflows = jnp.abs(nearest) >= 2.0 ** (bias + 1)
+        nearest = jnp.where(overflows, jnp.copysign(np.float32(np.inf), value), nearest)
+    return jnp.where(jnp.isnan(value), np.float32(np.nan), nearest)
+
+
+@nearest_float.defjvp
+def _nearest_float_jvp(
+    exponent_bits: int, mantissa_bits: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    return nearest_float(*primals, exponent_bits, mantissa_bits), tangents[0]
+
+
+def _power_of_two(exponent: jax.Array) -> jax.Array:
+    """2^`exponent` in float32 for exponents from -126 to 127; unlike exp2, exact on every backend."""
+    return lax.bitcast_convert_type((exponent + 127) << 23, np.float32)
+
+
+def nearest_integer(value: jax.Array, dtype: np.dtype) -> jax.Array:
+    """The nearest integers of `dtype`, ties to even: beyond its ends the end itself, for NaN 0."""
+    ends = np.iinfo(dtype)
+    rounded = lax.round(value, _HALF_TO_EVEN)
+    nearest = lax.convert_element_type(rounded, dtype)
+    nearest = jnp.where(rounded < float(ends.min), dtype.type(ends.min), nearest)
+    # Compared with max + 1, because float32 has no 2^31 - 1 and no 2^32 - 1.
+    nearest = jnp.where(rounded >= float(ends.max) + 1, dtype.type(ends.max), nearest)
+    return jnp.where(jnp.isnan(value), dtype.type(0), nearest)
+
+
+def nonzero(value: jax.Array) -> jax.Array:
+    """Whether each value differs from zero, as a bool; NaN does.
+
+    It reads the bits, because XLA's CPU code takes a subnormal float32 for zero when it compares.
+    """
+    return (lax.bitcast_convert_type(value, np.uint32) << 1) != 0

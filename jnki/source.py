@@ -1,0 +1,54 @@
+"""Where in the user's source an instruction was written."""
+
+import linecache
+import os
+import sys
+from dataclasses import dataclass
+from types import FrameType
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the user's source.
+
+    Attributes:
+        file: path as Python knows it.
+        line: one-based line number.
+        function: name of the enclosing function.
+    """
+
+    file: str
+    line: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """The source line itself, stripped, or an empty string where Python cannot find it."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def short(self) -> str:
+        """`file.py:12`, for listings."""
+        return f"{os.path.basename(self.file)}:{self.line}"
+
+    def describe(self) -> str:
+        """`path/file.py:12 in kernel` and the source line, for messages."""
+        text = self.text
+        return f"{self.file}:{self.line} in {self.function}" + (f"\n     {text}" if text else "")
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame that belongs to no file of this package, or None."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def user_location() -> Location | None:
+    """The innermost line of the user's source on the call stack, or None."""
+    frame = user_frame()
+    if frame is None:
+        return None
+    return Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
