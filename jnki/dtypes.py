@@ -66,9 +66,8 @@ float32 = _numpy_type("float32", 8, 23)
 tfloat32 = ElementType("tfloat32", np.dtype("V4"), float32.storage, 4, 8, 10)
 bfloat16 = _numpy_type("bfloat16", 8, 7)
 float16 = _numpy_type("float16", 5, 10)
-float8_e4m3 = _numpy_type(
-    "float8_e4m3", 4, 3
-)  # has infinities, largest 240; OCP's float8_e4m3fn is another type
+# With infinities and 240 as the largest: OCP's float8_e4m3fn is another type.
+float8_e4m3 = _numpy_type("float8_e4m3", 4, 3)
 float8_e5m2 = _numpy_type("float8_e5m2", 5, 2)
 
 ALL: tuple[ElementType, ...] = (
@@ -110,7 +109,7 @@ def element_type(spec: object) -> ElementType:
     return found
 
 
-def unwritten(t: ElementType) -> np.generic:
+def unwritten(t: ElementType) -> np.number | np.bool_:
     """What memory that was never written reads as: NaN, True, or an integer whose bytes are all 0xA5.
 
     As an int32 or uint32 row index that integer, -1515870811 or 2779096485, is out of bounds of any tensor.

@@ -51,8 +51,7 @@ class Alias(MetaPathFinder):
         if real is None:
             # Not None: the finders behind this one would load an installed package and mix the two.
             raise ModuleNotFoundError(
-                f"No module named {fullname!r}: {self.prefix} is served by {self.served_by}, "
-                f"which does not provide it",
+                f"No module named {fullname!r}: {self.prefix} is served by {self.served_by}, which does not provide it",
                 name=fullname,
             )
         is_package = real.submodule_search_locations is not None

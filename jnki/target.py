@@ -25,14 +25,10 @@ class Target:
 
     # Memories
     partition_count: int = 128  # nki-aps.rst, "Hardware Capability"
-    partition_quadrant: int = (
-        32  # nki.isa page, nc_stream_shuffle: tiles start at multiples of it, see that page
-    )
+    partition_quadrant: int = 32  # nki.isa page, nc_stream_shuffle: a tile starts at a multiple of it
     sbuf_bytes_per_partition: int
     sbuf_usable_bytes_per_partition: int | None  # without what the compiler keeps for itself
-    sbuf_min_align_bytes: int | None = (
-        1  # leanprover/KLR, KLR/Trace.lean; the NKI pages name it without a value
-    )
+    sbuf_min_align_bytes: int | None = 1  # leanprover/KLR, KLR/Trace.lean; the NKI pages give no value
     psum_bank_count: int = 8  # nki.language.tile_size.rst, psum_num_banks
     psum_bank_bytes: int = 2 * _KIB  # trainium_inferentia2_arch.rst, "Near-memory accumulation in PSUM"
     psum_min_align_bytes: int | None = 4  # as sbuf_min_align_bytes
@@ -85,6 +81,10 @@ class Target:
     device_dma_engine_count: int
     device_hbm_bytes: int
     device_hbm_bandwidth_bytes_per_ns: float
+
+    def __hash__(self) -> int:
+        # Targets are part of every kernel call's cache key: hashing some sixty numbers each time would show.
+        return hash(self.name)
 
     def __str__(self) -> str:
         return self.name
@@ -264,6 +264,4 @@ def target(spec: str | Target) -> Target:
     for known in TARGETS:
         if isinstance(spec, str) and spec.lower() == known.name:
             return known
-    raise ValueError(
-        f"{spec!r} is not a target\n  allowed: {', '.join(t.name for t in TARGETS)}, or a Target"
-    )
+    raise ValueError(f"{spec!r} is not a target\n  allowed: {', '.join(t.name for t in TARGETS)}, or a Target")

@@ -59,6 +59,4 @@ def _is_user_file(filename: str) -> bool:
 def _hidden_folders() -> tuple[str, ...]:
     """Folders of the packages whose frames are left out; one that is not imported has no frames."""
     packages = [sys.modules[name] for name in _HIDDEN_PACKAGES if name in sys.modules]
-    return tuple(
-        os.path.join(os.path.abspath(folder), "") for p in (*packages, importlib) for folder in p.__path__
-    )
+    return tuple(os.path.join(os.path.abspath(folder), "") for p in (*packages, importlib) for folder in p.__path__)

@@ -183,9 +183,7 @@ def interesting(src):
         return np.concatenate([edges, random.view(src.storage)])
     # Every upper half, with lower halves at and beside the ties of bfloat16 and of tfloat32.
     upper = np.arange(2**16, dtype=np.uint32)[:, None] << 16
-    lower = np.uint32(
-        [0x0000, 0x0001, 0x0FFF, 0x1000, 0x1001, 0x3000, 0x7FFF, 0x8000, 0x8001, 0xF000, 0xFFFF]
-    )
+    lower = np.uint32([0x0000, 0x0001, 0x0FFF, 0x1000, 0x1001, 0x3000, 0x7FFF, 0x8000, 0x8001, 0xF000, 0xFFFF])
     integers = (np.arange(-70000, 70000) / 2).astype(np.float32).view(np.uint32)
     return np.concatenate([(upper | lower).ravel(), integers, random]).view(src.storage)
 
@@ -199,9 +197,7 @@ def test_cast_equals_numpy(src):
     x = interesting(src)
     for dst, got in zip(ALL, jax.jit(all_casts(src))(x), strict=True):
         assert got.dtype == dst.storage
-        np.testing.assert_array_equal(
-            bits(np.asarray(got)), bits(expected_cast(x, src, dst)), err_msg=f"to {dst}"
-        )
+        np.testing.assert_array_equal(bits(np.asarray(got)), bits(expected_cast(x, src, dst)), err_msg=f"to {dst}")
 
 
 @each_source
@@ -230,19 +226,13 @@ def test_a_round_trip_in_one_program_stays_rounded(narrow):
 
 def test_integers_lose_what_float32_cannot_hold():
     x = jnp.int32([2**24 + 1, 2**24 + 3, 2**31 - 1, -1])
-    np.testing.assert_array_equal(
-        cast(x, int32, dtypes.uint32), np.uint32([2**24, 2**24 + 4, 2**31, 0]), strict=True
-    )
+    np.testing.assert_array_equal(cast(x, int32, dtypes.uint32), np.uint32([2**24, 2**24 + 4, 2**31, 0]), strict=True)
 
 
 def test_cast_refuses_an_array_of_another_dtype():
-    with pytest.raises(
-        TypeError, match=r"^a cast from float16 takes an array of dtype float16, not float32$"
-    ):
+    with pytest.raises(TypeError, match=r"^a cast from float16 takes an array of dtype float16, not float32$"):
         cast(jnp.zeros(3), float16, int8)
-    with pytest.raises(
-        TypeError, match=r"^a cast from tfloat32 takes an array of dtype float32, not bfloat16$"
-    ):
+    with pytest.raises(TypeError, match=r"^a cast from tfloat32 takes an array of dtype float32, not bfloat16$"):
         cast(jnp.zeros(3, jnp.bfloat16), tfloat32, tfloat32)
 
 
@@ -259,15 +249,11 @@ def test_a_float_to_float_cast_passes_the_derivative(src):
         _, transpose = jax.vjp(lambda x, dst=dst: cast(x, src, dst), x)
         cotangent = TANGENTS.astype(dst.storage)
         (got,) = transpose(jnp.asarray(cotangent))
-        np.testing.assert_array_equal(
-            got, cotangent.astype(np.float32).astype(src.storage), err_msg=f"to {dst}"
-        )
+        np.testing.assert_array_equal(got, cotangent.astype(np.float32).astype(src.storage), err_msg=f"to {dst}")
 
         tangent = TANGENTS.astype(src.storage)
         _, got = jax.jvp(lambda x, dst=dst: cast(x, src, dst), (x,), (tangent,))
-        np.testing.assert_array_equal(
-            got, tangent.astype(np.float32).astype(dst.storage), err_msg=f"to {dst}"
-        )
+        np.testing.assert_array_equal(got, tangent.astype(np.float32).astype(dst.storage), err_msg=f"to {dst}")
 
 
 @pytest.mark.parametrize("src", FLOATS, ids=str)

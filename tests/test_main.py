@@ -85,9 +85,7 @@ def test_the_exit_status_and_output_are_those_of_plain_python(tmp_path, code, st
 
 def test_neuronxcc_is_served_by_jnki(tmp_path):
     (tmp_path / "neuronxcc").mkdir()
-    (tmp_path / "neuronxcc/__init__.py").write_text(
-        "raise RuntimeError('the installed package was imported')"
-    )
+    (tmp_path / "neuronxcc/__init__.py").write_text("raise RuntimeError('the installed package was imported')")
     (tmp_path / "script.py").write_text(
         "import sys, neuronxcc.nki, jnki.neuronxcc.nki\n"
         "assert sys.modules['neuronxcc.nki'] is sys.modules['jnki.neuronxcc.nki']\n"

@@ -39,9 +39,7 @@ def test_nearest_float(exponent_bits, mantissa_bits):
     with np.errstate(over="ignore"):
         halfway = ((grid[1:] + grid[:-1]) / 2).astype(np.float32)
         values = grid.astype(np.float32)
-    near = [
-        np.nextafter(middle, towards) for middle in (halfway, values) for towards in np.float32([0, np.inf])
-    ]
+    near = [np.nextafter(middle, towards) for middle in (halfway, values) for towards in np.float32([0, np.inf])]
     random = np.random.default_rng(0).integers(0, 0x7F800000, 20_000, np.uint32).view(np.float32)
     positive = np.concatenate([values, halfway, *near, random, [SMALLEST, np.float32(np.inf)]])
     value = np.concatenate([positive, -positive])

@@ -101,11 +101,7 @@ def test_numbers_agree_within_a_target(t):
     assert 0 < t.sbuf_usable_bytes_per_partition < t.sbuf_bytes_per_partition
     assert t.device_dma_engine_count == t.device_neuron_core_count * t.dma_engine_count
     assert t.dma_engine_bandwidth_bytes_per_ns <= t.dma_engine_theoretical_bandwidth_bytes_per_ns
-    assert (
-        t.vector_elements_per_cycle
-        <= t.vector_float8_elements_per_cycle
-        <= t.vector_float16_elements_per_cycle
-    )
+    assert t.vector_elements_per_cycle <= t.vector_float8_elements_per_cycle <= t.vector_float16_elements_per_cycle
     assert t.scalar_elements_per_cycle <= t.scalar_float8_elements_per_cycle
     if not t.has_hwdge:
         assert (t.hwdge_count, t.hwdge_instruction_ns) == (0, None)

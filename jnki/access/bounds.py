@@ -7,13 +7,14 @@ from fractions import Fraction
 import numpy as np
 
 from jnki.access.access import Access, Bound
+from jnki.access.affine import Affine, Symbol
 from jnki.access.mask import Comparison, Mask, Test
 from jnki.errors import RuleError, not_modelled
 
 # Enumeration is exact; past this many points it would take seconds and hundreds of megabytes.
 _MAX_POINTS = 1 << 24
 
-Variable = object  # a Symbol, or the number of a dim
+Variable = Symbol | int  # a loop index, or the number of a dim
 Linear = tuple[int, dict[Variable, int]]
 
 
@@ -42,7 +43,7 @@ def _range_outside(bound: Bound, shape: tuple[int, ...], mask: Mask | None) -> t
     if any(count == 0 for count in domain.values()):
         return None
     low, high = _box_range(expression, domain)
-    if 0 <= low and high < bound.size:
+    if low >= 0 and high < bound.size:
         return None
     if mask is None:
         return low, high
@@ -59,13 +60,13 @@ def _range_outside(bound: Bound, shape: tuple[int, ...], mask: Mask | None) -> t
     return int(values.min()), int(values.max())
 
 
-def _linear(base: object, steps: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Linear, dict[Variable, int]]:
+def _linear(base: Affine, steps: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Linear, dict[Variable, int]]:
     coefficients: dict[Variable, int] = {d: s for d, s in enumerate(steps) if s}
-    domain: dict[Variable, int] = {d: shape[d] for d in coefficients}
-    for symbol, coefficient in base.terms:  # type: ignore[attr-defined]
+    domain: dict[Variable, int] = {d: shape[d] for d, s in enumerate(steps) if s}
+    for symbol, coefficient in base.terms:
         coefficients[symbol] = coefficient
         domain[symbol] = symbol.trips
-    return (base.constant, coefficients), domain  # type: ignore[attr-defined]
+    return (base.constant, coefficients), domain
 
 
 def _aligned(comparison: Comparison, shape: tuple[int, ...]) -> tuple[Linear, dict[Variable, int]]:
@@ -87,9 +88,17 @@ def _proved_inside(
     """A cheap proof by relaxation: `e <= e + k*g` for any `k >= 0` wherever the mask says `g >= 0`."""
     usable = [g for g, test in constraints if test is Test.NOT_NEGATIVE]
     low, high = _box_range(expression, domain)
-    top = min([Fraction(high), *(_box_range_f(expression, g, k, domain)[1] for g, k in _pairs(expression, usable, 1))])
+    top = min(
+        [
+            Fraction(high),
+            *(_box_range_f(expression, g, k, domain)[1] for g, k in _pairs(expression, usable, 1)),
+        ]
+    )
     bottom = max(
-        [Fraction(low), *(_box_range_f(expression, g, -k, domain)[0] for g, k in _pairs(expression, usable, -1))]
+        [
+            Fraction(low),
+            *(_box_range_f(expression, g, -k, domain)[0] for g, k in _pairs(expression, usable, -1)),
+        ]
     )
     return bottom >= 0 and top < size
 

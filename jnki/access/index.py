@@ -327,7 +327,7 @@ def _fold(left: Index, right: Any, op: Callable[[Any, Any], Any], name: str) -> 
     low, high = left.bounds()
     if isinstance(number, Index) and number._is_number and (divisor := number.base.constant) > 0:
         # i % n and i // n are affine after all where i never reaches n, or where n divides every coefficient.
-        if name == "%" and 0 <= low and high < divisor:
+        if name == "%" and low >= 0 and high < divisor:
             return left
         coefficients = (*left.steps, *(c for _, c in left.base.terms))
         if name == "//" and all(c % divisor == 0 for c in coefficients):

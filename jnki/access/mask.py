@@ -100,7 +100,10 @@ class Mask:
 
     def __or__(self, other: object) -> "Mask":
         raise RuleError(
-            "err_unsupported_expression_in_mask", "masks are joined with & only", given="|", allowed="(a) & (b)"
+            "err_unsupported_expression_in_mask",
+            "masks are joined with & only",
+            given="|",
+            allowed="(a) & (b)",
         )
 
     __ror__ = __or__

@@ -73,7 +73,10 @@ def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: 
         raise RuleError("dma_copy.vector_hbm", "vector_offset needs a tensor in HBM", given=str(buffer), allowed="hbm")
     if indirect_dim != 0:
         raise RuleError(
-            "ap.indirect_dim0", "vector_offset works on axis 0 only", given=str(indirect_dim), allowed="indirect_dim=0"
+            "ap.indirect_dim0",
+            "vector_offset works on axis 0 only",
+            given=str(indirect_dim),
+            allowed="indirect_dim=0",
         )
     if not dims or index.size != dims[0].count:
         raise RuleError(

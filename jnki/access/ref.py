@@ -110,9 +110,7 @@ def resolve(ref: Ref, lookup: Lookup) -> Access:
             case Pattern():
                 scalar = None if step.scalar_offset is None else resolve(step.scalar_offset, lookup)
                 vector = None if step.vector_offset is None else resolve(step.vector_offset, lookup)
-                access = hardware_pattern(
-                    access.buffer, step.pattern, step.offset, scalar, vector, step.indirect_dim
-                )
+                access = hardware_pattern(access.buffer, step.pattern, step.offset, scalar, vector, step.indirect_dim)
             case _:
                 access = subscript(access, tuple(_thawed(k, lookup) for k in step), allow_mixing=True)
     return access

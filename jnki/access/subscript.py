@@ -206,7 +206,10 @@ def _mixed(access: Access, keys: list[Any]) -> Access:
 def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]], shape: tuple[int, ...]) -> Access:
     if len(tiles) > 1:
         raise RuleError(
-            "ap.one_dynamic", "one tensor can have one indirect index", given=f"{len(tiles)} tiles", allowed="one"
+            "ap.one_dynamic",
+            "one tensor can have one indirect index",
+            given=f"{len(tiles)} tiles",
+            allowed="one",
         )
     axis, tile = tiles[0]
     rules_of_index_tile(tile)
@@ -219,9 +222,7 @@ def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]]
     if free or not per_row:
         raise _free_axis(access, axis, tile)
     dim = access.dims[axis]
-    return Access(
-        view.buffer, view.offset, view.dims, Indirect(tile, dim.step, axis, dim.count), view.unchecked
-    )
+    return Access(view.buffer, view.offset, view.dims, Indirect(tile, dim.step, axis, dim.count), view.unchecked)
 
 
 def rules_of_index_tile(tile: Access) -> None:

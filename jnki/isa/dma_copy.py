@@ -12,10 +12,12 @@ import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.buffer import Space
-from jnki.access.mask import Mask
+from jnki.access.mask import Mask, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
-from jnki.isa.enums import dge_mode, oob_mode
+from jnki.errors import RuleError
+from jnki.isa.enums import dge_mode as DgeMode
+from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import row_indices
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
@@ -44,8 +46,8 @@ class DmaCopy(Instruction):
     dst: Access
     src: Access
     add: bool = False
-    oob_mode: oob_mode = oob_mode.error
-    dge_mode: dge_mode = dge_mode.unknown
+    oob_mode: OobMode = OobMode.error
+    dge_mode: DgeMode = DgeMode.unknown
 
     @property
     def reads_destination(self) -> bool:
@@ -53,7 +55,7 @@ class DmaCopy(Instruction):
 
     @property
     def may_fault(self) -> bool:
-        return self.is_indirect and self.oob_mode is oob_mode.error
+        return self.is_indirect and self.oob_mode is OobMode.error
 
     @property
     def is_indirect(self) -> bool:
@@ -110,7 +112,7 @@ class DmaCopy(Instruction):
             )
 
     def _check_read_modify_write(self) -> None:
-        if self.add and self.oob_mode is oob_mode.skip:  # C15
+        if self.add and self.oob_mode is OobMode.skip:  # C15
             raise self.error(
                 "dma_copy.rmw_oob",
                 "a read-modify-write cannot skip",
@@ -120,7 +122,7 @@ class DmaCopy(Instruction):
 
     def _check_descriptor_generation(self, target: Target) -> None:
         match self.dge_mode:
-            case dge_mode.hwdge:  # C21
+            case DgeMode.hwdge:  # C21
                 if target.neuron_core_version < 3:
                     raise self.error(
                         "dma_copy.hwdge_target_legacy",
@@ -142,7 +144,7 @@ class DmaCopy(Instruction):
                         given=f"src {self.src.dtype}, dst {self.dst.dtype}",
                         allowed="equal element types",
                     )
-            case dge_mode.none if self.is_indirect:  # C22
+            case DgeMode.none if self.is_indirect:  # C22
                 raise self.error(
                     "dma_copy.dge_none_static",
                     "without descriptor generation, addresses must be known before execution",
@@ -152,17 +154,17 @@ class DmaCopy(Instruction):
             case _:  # C23: swdge serves everything.
                 pass
 
-    def chosen_dge(self, target: Target) -> tuple[dge_mode, str]:
+    def chosen_dge(self, target: Target) -> tuple[DgeMode, str]:
         """The descriptor generation that this copy gets on `target`, and why (C24)."""
-        if self.dge_mode is not dge_mode.unknown:
+        if self.dge_mode is not DgeMode.unknown:
             return self.dge_mode, "as requested"
         if self.is_indirect:
-            return dge_mode.swdge, "indirect"
+            return DgeMode.swdge, "indirect"
         if target.neuron_core_version >= 3 and self.src.dtype == self.dst.dtype:
-            return dge_mode.hwdge, f"direct, equal types, NeuronCore-v{target.neuron_core_version}"
+            return DgeMode.hwdge, f"direct, equal types, NeuronCore-v{target.neuron_core_version}"
         if target.neuron_core_version < 3:
-            return dge_mode.none, f"direct, NeuronCore-v{target.neuron_core_version} has no hwdge"
-        return dge_mode.none, "direct, with a cast"
+            return DgeMode.none, f"direct, NeuronCore-v{target.neuron_core_version} has no hwdge"
+        return DgeMode.none, "direct, with a cast"
 
     # Meaning.
 
@@ -189,7 +191,7 @@ class DmaCopy(Instruction):
         else:
             value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)  # C5, C6
             new = write(old, self.dst, value, at, dst_rows, enabled)
-        if self.oob_mode is oob_mode.error:
+        if self.oob_mode is OobMode.error:
             for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid)):
                 if rows is not None and valid is not None:
                     found = self._fault(operand, rows, valid, mask, at)
@@ -224,9 +226,7 @@ class DmaCopy(Instruction):
             enabled = by_row if enabled is None else enabled & by_row
         return enabled
 
-    def _fault(
-        self, operand: str, rows: jax.Array, valid: jax.Array, mask: jax.Array | None, at: Loops
-    ) -> Fault:
+    def _fault(self, operand: str, rows: jax.Array, valid: jax.Array, mask: jax.Array | None, at: Loops) -> Fault:
         """The first row in row-major order that is out of bounds and not masked off entirely (C11, C13)."""
         access: Access = getattr(self, operand)
         bad = ~valid
@@ -294,7 +294,7 @@ def make(
         RuleError: an argument or the copy as a whole breaks a rule.
     """
     at = user_location()
-    for argument, value, kind in (("oob_mode", oob, oob_mode), ("dge_mode", dge, dge_mode)):
+    for argument, value, kind in (("oob_mode", oob, OobMode), ("dge_mode", dge, DgeMode)):
         if not isinstance(value, kind):
             raise _wrong_enum(argument, value, kind)
     copy = DmaCopy(dst=dst, src=src, mask=mask, add=dst_rmw_op is not None, oob_mode=oob, dge_mode=dge, location=at)
@@ -309,12 +309,13 @@ def make(
     return copy
 
 
-def _wrong_enum(argument: str, value: Any, kind: Any) -> Exception:
-    from jnki.errors import RuleError
-
+def _wrong_enum(argument: str, value: Any, kind: Any) -> RuleError:
     members = ", ".join(f"{kind.__name__}.{m.name}" for m in kind)
     return RuleError(
-        "dma_copy.enum_only", f"dma_copy: '{argument}' must be a member of {kind.__name__}", given=repr(value), allowed=members
+        "dma_copy.enum_only",
+        f"dma_copy: '{argument}' must be a member of {kind.__name__}",
+        given=repr(value),
+        allowed=members,
     )
 
 
@@ -325,8 +326,8 @@ def dma_copy(
     src: Ref,
     mask: Mask | None = None,
     dst_rmw_op: Any = None,
-    oob_mode: oob_mode = oob_mode.error,
-    dge_mode: dge_mode = dge_mode.unknown,
+    oob_mode: OobMode = OobMode.error,
+    dge_mode: DgeMode = DgeMode.unknown,
     target: Target = TRN2,
 ) -> DeviceMemory:
     """Memory after a DMA from `src` to `dst`: the functional form of `nki.isa.dma_copy`.
@@ -345,7 +346,5 @@ def dma_copy(
     Raises:
         RuleError: the copy breaks a rule of docs/isa/dma_copy.md.
     """
-    from jnki.access.mask import as_mask
-
     to, frm = resolve(dst, memory.buffer), resolve(src, memory.buffer)
     return make(to, frm, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, target).execute(memory)

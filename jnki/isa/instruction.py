@@ -46,9 +46,10 @@ class Instruction:
 
     def reads(self) -> tuple[Access, ...]:
         """What is read: source operands and every index tile. What `writes` overwrites only in part is not here."""
-        found = []
+        found: list[Access] = []
         for name, access in self.operands().items():
-            found.extend(access.accesses()[1:] if name in self.writes and not self.reads_destination else access.accesses())
+            overwritten = name in self.writes and not self.reads_destination
+            found.extend(access.accesses()[1:] if overwritten else access.accesses())
         return tuple(found)
 
     def written(self) -> tuple[Access, ...]:
@@ -84,7 +85,8 @@ class Instruction:
                 access = dataclasses.replace(access, indirect=inner)
             return change(access)
 
-        return dataclasses.replace(self, **{name: deep(a) for name, a in self.operands().items()})
+        changes: dict[str, Any] = {name: deep(a) for name, a in self.operands().items()}
+        return dataclasses.replace(self, **changes)
 
     def substitute(self, symbol: Symbol, value: Affine) -> Self:
         """The same instruction with a loop index replaced; a mask that this decides is dropped."""

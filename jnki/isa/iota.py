@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jnki.access.access import Access
-from jnki.access.index import Index, IndexValue, NonAffine
+from jnki.access.index import Index, IndexValue, scalar
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, int32
@@ -78,21 +78,15 @@ def as_expression(expr: Any) -> IndexValue:
             )
         case Index():
             return expr.value
-        case int() | NonAffine() | _:
-            if isinstance(expr, int):
-                return as_expression(Index(Index.of(IndexValue(_constant(expr), (), ())).base))
+        case int():
+            return as_expression(scalar(expr))
+        case _:
             raise RuleError(
                 "iota.affine_expr",
                 "iota needs an affine expression of indices",
                 given=f"{type(expr).__name__} {expr}"[:120],
                 allowed="sums of nl.arange, nl.mgrid and loop indices times integers",
             )
-
-
-def _constant(value: int) -> Any:
-    from jnki.access.affine import Affine
-
-    return Affine(value)
 
 
 def iota(memory: DeviceMemory, *, dst: Ref, expr: Any, mask: Any = None, target: Target = TRN2) -> DeviceMemory:
@@ -108,7 +102,10 @@ def iota(memory: DeviceMemory, *, dst: Ref, expr: Any, mask: Any = None, target:
         RuleError: the instruction breaks a rule.
     """
     instruction = Iota(
-        dst=resolve(dst, memory.buffer), expr=as_expression(expr), mask=as_mask(mask), location=user_location()
+        dst=resolve(dst, memory.buffer),
+        expr=as_expression(expr),
+        mask=as_mask(mask),
+        location=user_location(),
     )
     instruction.check(target)
     return instruction.execute(memory)

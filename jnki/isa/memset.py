@@ -11,6 +11,7 @@ from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import ElementType, cast, float32, int32
+from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import store
@@ -43,7 +44,10 @@ class Memset(Instruction):
         check_engine(self, self.engine, (Engine.vector, Engine.gpsimd))
         if self.engine is Engine.gpsimd and self.dst.buffer.space is Space.PSUM:
             raise self.error(
-                "memset.engine", "the GpSimd Engine cannot access PSUM", given="gpsimd", allowed="vector, unknown"
+                "memset.engine",
+                "the GpSimd Engine cannot access PSUM",
+                given="gpsimd",
+                allowed="vector, unknown",
             )
         super().check(target)
 
@@ -77,8 +81,6 @@ def as_number(instruction: str, value: Any) -> float | int | bool:
         case np.generic() | np.ndarray() if np.ndim(value) == 0:
             return float(value)
         case _:
-            from jnki.errors import RuleError
-
             raise RuleError(
                 f"{instruction}.value",
                 f"{instruction}: the value must be a constant number",

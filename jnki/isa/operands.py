@@ -17,9 +17,7 @@ def load(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array:
     return read(memory.get(access.buffer), access, at)
 
 
-def store(
-    memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, mask: Mask | None = None
-) -> DeviceMemory:
+def store(memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, mask: Mask | None = None) -> DeviceMemory:
     """Memory with `value` at a direct operand, where `mask` holds; the rest stays as it was."""
     enabled = None if mask is None else mask.evaluate(access.shape, at)
     value = jnp.broadcast_to(value, access.shape)

@@ -79,11 +79,15 @@ def flatten(bound: dict[str, Any]) -> Arguments:
     Raises:
         TypeError: a static argument is not hashable.
     """
-    leaves, structure = jax.tree_util.tree_flatten_with_path(bound, is_leaf=is_array)
-    names, arrays, statics = [], [], []
+    # A tuple in the order of the parameters: a dictionary would be flattened in the order of their names.
+    parameters = tuple(bound)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tuple(bound.values()), is_leaf=is_array)
+    names: list[str] = []
+    arrays: list[Any] = []
+    statics: list[Any] = []
     for path, leaf in leaves:
         if is_array(leaf):
-            names.append(_name(path))
+            names.append(_name(parameters, path))
             arrays.append(leaf)
             statics.append(None)
         else:
@@ -91,7 +95,8 @@ def flatten(bound: dict[str, Any]) -> Arguments:
                 hash(leaf)
             except TypeError:
                 raise TypeError(
-                    f"static argument '{_name(path)}' of a kernel must be hashable or an array, got {type(leaf).__name__}"
+                    f"static argument '{_name(parameters, path)}' of a kernel must be hashable or an array, "
+                    f"got {type(leaf).__name__}"
                 ) from None
             statics.append((type(leaf), leaf))
     positions = [is_array(leaf) for _, leaf in leaves]
@@ -99,12 +104,12 @@ def flatten(bound: dict[str, Any]) -> Arguments:
     def rebuild(tensors: list[Any]) -> dict[str, Any]:
         supply = iter(tensors)
         values = [next(supply) if array else s[1] for array, s in zip(positions, statics)]
-        return jax.tree_util.tree_unflatten(structure, values)
+        return dict(zip(parameters, jax.tree_util.tree_unflatten(structure, values)))
 
-    key = (structure, tuple(statics), tuple(spec_of(a) for a in arrays))
+    key = (parameters, structure, tuple(statics), tuple(spec_of(a) for a in arrays))
     return Arguments(tuple(names), tuple(arrays), key, rebuild)
 
 
-def _name(path: Any) -> str:
+def _name(parameters: tuple[str, ...], path: Any) -> str:
     first, *rest = path
-    return "_".join([str(first.key), *(str(getattr(k, "key", getattr(k, "idx", k))) for k in rest)])
+    return "_".join([parameters[first.idx], *(str(getattr(k, "key", getattr(k, "idx", k))) for k in rest)])

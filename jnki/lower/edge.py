@@ -1,12 +1,12 @@
 """Where a fault goes when a kernel returns.
 
-    how the kernel is called                       what a fault does
-    --------------------------------------------   -------------------------------------------------------
-    with concrete arrays                           IndexError
-    kernel.with_fault(...), anywhere               returned beside the outputs
-    under jit, vmap, grad, scan, ... ("poison")    float outputs and all gradients through them turn NaN;
-                                                   checkify and chexify see a failed check
-    the same, with on_fault("callback")            a host callback raises IndexError
+how the kernel is called                       what a fault does
+--------------------------------------------   -------------------------------------------------------
+with concrete arrays                           IndexError
+kernel.with_fault(...), anywhere               returned beside the outputs
+under jit, vmap, grad, scan, ... ("poison")    float outputs and all gradients through them turn NaN;
+                                               checkify and chexify see a failed check
+the same, with on_fault("callback")            a host callback raises IndexError
 """
 
 import enum

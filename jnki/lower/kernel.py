@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jnki.default_target import default_target
+from jnki.dtypes import element_type
 from jnki.errors import RuleError
 from jnki.lower.arguments import Arguments, flatten, quick_key
 from jnki.lower.edge import FaultPolicy, report
@@ -66,9 +67,11 @@ class Kernel:
         self._target = target
         self._policy = policy
         self._cache: dict[Any, Entry] = {} if cache is None else cache
-        functools.update_wrapper(self, function)
-        # Test runners look through __wrapped__ and would collect a kernel named test_... as a test.
-        del self.__wrapped__
+        # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.__qualname__ = getattr(function, "__qualname__", self.__name__)
+        self.__module__ = function.__module__
+        self.__doc__ = function.__doc__
         self.__signature__ = self._signature
 
     @property
@@ -114,12 +117,13 @@ class Kernel:
         if is_recording():
             return self._inline(args, kwargs)
         entry, arrays = self._entry(args, kwargs)
+        if not entry.may_fault:
+            return entry.outputs(_like_inputs(entry.run(*arrays), arrays))
         flat, fault = entry.run(*arrays)
-        if entry.may_fault:
-            if isinstance(fault.site, jax.core.Tracer):
-                flat = report(flat, fault, self._policy, entry.program.name)
-            else:
-                fault.raise_if_any()
+        if isinstance(fault.site, jax.core.Tracer):
+            flat = report(flat, fault, self._policy, entry.program.name)
+        else:
+            fault.raise_if_any()
         return entry.outputs(_like_inputs(flat, arrays))
 
     def with_fault(self, *args: Any, **kwargs: Any) -> tuple[Any, Fault]:
@@ -128,7 +132,7 @@ class Kernel:
         Under `vmap` the record has one entry per case. `fault.raise_if_any()` raises what a plain call would.
         """
         entry, arrays = self._entry(args, kwargs)
-        flat, fault = entry.run(*arrays)
+        flat, fault = entry.run(*arrays) if entry.may_fault else (entry.run(*arrays), Fault())
         return entry.outputs(_like_inputs(flat, arrays)), fault
 
     def trace(self, *args: Any, **kwargs: Any) -> Program:
@@ -136,7 +140,10 @@ class Kernel:
         return self._entry(args, kwargs)[0].program
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
-        """The kernel lowered for such arguments: a `jax.stages.Lowered`, whose results are (outputs, fault)."""
+        """The kernel lowered for such arguments: a `jax.stages.Lowered`.
+
+        Its results are the flat outputs, or (flat outputs, fault) where the program can fault.
+        """
         entry, arrays = self._entry(args, kwargs)
         return entry.run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
 
@@ -188,11 +195,23 @@ class Kernel:
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
         program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)
         single = structure == jax.tree.structure(0)
-        return Entry(program, jax.jit(lower_program(program)), structure, single, program.may_fault)
+        pure = lower_program(program)
+        run = jax.jit(pure if program.may_fault else _outputs_only(pure))
+        return Entry(program, run, structure, single, program.may_fault)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""
         return f"<kernel {self.__name__}{grid}>"
+
+
+def _outputs_only(pure: Lowered) -> Callable[..., Any]:
+    """Four arrays of a fault record that cannot hold anything would cost more than a small kernel."""
+
+    @functools.wraps(pure)
+    def function(*arrays: Any) -> Any:
+        return pure(*arrays)[0]
+
+    return function
 
 
 def _like_inputs(flat: Any, arrays: Any) -> Any:
@@ -208,6 +227,4 @@ def _traced(flat: Any) -> bool:
 
 
 def _storage(array: Any) -> Any:
-    from jnki.dtypes import element_type
-
     return element_type(array.dtype).storage

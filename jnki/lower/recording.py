@@ -78,7 +78,7 @@ def _mutable_names(signature: inspect.Signature) -> set[str]:
 
 
 def _spread(signature: inspect.Signature, values: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    bound = inspect.BoundArguments(signature, dict(values))  # type: ignore[arg-type]
+    bound = inspect.BoundArguments(signature, dict(values))
     return bound.args, bound.kwargs
 
 

@@ -112,8 +112,10 @@ def overwrites(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
                 if overwrites(node.body, buffer):
                     return True
                 slab = slab_of(buffer, accesses, node.symbol)
-                return slab is not None and slab.covers and overwrites(
-                    in_slabs(node.body, {buffer: slab}, node.symbol), slab.part
+                return (
+                    slab is not None
+                    and slab.covers
+                    and overwrites(in_slabs(node.body, {buffer: slab}, node.symbol), slab.part)
                 )
             case Instruction():
                 if any(a.buffer.name == buffer.name for a in node.reads()):

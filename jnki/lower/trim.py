@@ -1,6 +1,7 @@
 """Masks that leave a box: the instruction becomes a smaller one without a mask."""
 
 from dataclasses import replace
+from typing import Any
 
 from jnki.isa.instruction import Instruction
 
@@ -20,5 +21,5 @@ def trimmed(instruction: Instruction) -> Instruction:
     box = mask.box(shape)
     if box is None:
         return instruction
-    changes = {name: access.restricted(box) for name, access in instruction.operands().items()}
+    changes: dict[str, Any] = {name: access.restricted(box) for name, access in instruction.operands().items()}
     return replace(instruction, mask=None, **changes)

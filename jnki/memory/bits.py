@@ -28,7 +28,8 @@ def as_bits(move: Callable[..., jax.Array], *arrays: jax.Array, indices: tuple[A
     dtype = arrays[0].dtype
     if not needs_bits(dtype):
         return move(*arrays, *indices)
-    count, bits = len(arrays), _BITS[dtype.itemsize]
+    count = len(arrays)
+    bits: Any = _BITS[dtype.itemsize]
 
     @jax.custom_jvp
     def moved(*args: Any) -> jax.Array:

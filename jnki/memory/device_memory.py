@@ -1,6 +1,6 @@
 """`DeviceMemory`: the arrays of a NeuronCore as one immutable pytree."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -98,7 +98,7 @@ class DeviceMemory:
             array = reinterpret(array, old.shape, old.dtype)
         return DeviceMemory({**self._arrays, key: array}, self.fault)
 
-    def without(self, buffers: "set[Buffer] | frozenset[Buffer]") -> "DeviceMemory":
+    def without(self, buffers: Collection[Buffer]) -> "DeviceMemory":
         gone = {(b.space, b.name) for b in buffers}
         return DeviceMemory({k: a for k, a in self._arrays.items() if k not in gone}, self.fault)
 

@@ -1,9 +1,9 @@
 """Reading a tile through an access pattern, in the cheapest form that XLA has for it.
 
-    whole buffer    the array itself, reshaped
-    block           a slice (dynamic where a loop index moves it), unfolded and transposed
-    rows            one gather of whole rows, for an indirect index or a ragged edge
-    elements        one gather of single elements: any pattern at all
+whole buffer    the array itself, reshaped
+block           a slice (dynamic where a loop index moves it), unfolded and transposed
+rows            one gather of whole rows, for an indirect index or a ragged edge
+elements        one gather of single elements: any pattern at all
 """
 
 from typing import Any
@@ -57,9 +57,7 @@ def dynamic_starts(block: Block, at: Loops) -> list[Any]:
     return [jnp.asarray(axis.start.evaluate(at), jnp.int32) for axis in block.axes]
 
 
-def _gather_rows(
-    array: jax.Array, access: Access, block: Block, at: Loops, rows: jax.Array | None
-) -> jax.Array:
+def _gather_rows(array: jax.Array, access: Access, block: Block, at: Loops, rows: jax.Array | None) -> jax.Array:
     starts = row_starts(access, block, at, rows)
     numbers = lax.GatherDimensionNumbers(
         offset_dims=tuple(range(1, array.ndim + 1)),

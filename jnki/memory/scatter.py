@@ -109,9 +109,7 @@ def _write_rows(
 
     def scatter(old: jax.Array, new: jax.Array, starts: jax.Array) -> jax.Array:
         windows = window_from_tile(new, block, leading=1)
-        return lax.scatter(
-            old, starts, windows, numbers, unique_indices=True, mode=lax.GatherScatterMode.FILL_OR_DROP
-        )
+        return lax.scatter(old, starts, windows, numbers, unique_indices=True, mode=lax.GatherScatterMode.FILL_OR_DROP)
 
     return as_bits(scatter, array, value, indices=(starts,))
 
@@ -154,9 +152,9 @@ def _write_elements(
 
     def scatter(old: jax.Array, new: jax.Array, *target: jax.Array) -> jax.Array:
         flat = old.reshape(axes).at[target]
-        return flat.set(
-            new.reshape(-1), mode="drop", unique_indices=True, wrap_negative_indices=False
-        ).reshape(old.shape)
+        return flat.set(new.reshape(-1), mode="drop", unique_indices=True, wrap_negative_indices=False).reshape(
+            old.shape
+        )
 
     return as_bits(scatter, array, value, indices=target)
 

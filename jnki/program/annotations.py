@@ -66,9 +66,7 @@ def check_annotations(function: F) -> F:
     return recompile(function, definition, {_CHECK: _check_if_marked}) or function  # type: ignore[return-value]
 
 
-def _check_if_marked(
-    name: str, value: object, marker: Callable[[], object], annotation: Callable[[], object]
-) -> None:
+def _check_if_marked(name: str, value: object, marker: Callable[[], object], annotation: Callable[[], object]) -> None:
     try:
         if not _is_marker(marker()):
             return
@@ -94,8 +92,8 @@ class _CheckAdder(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign | list[ast.stmt]:
         match node:
-            case ast.AnnAssign(ast.Name(name), ast.Subscript(marker) as annotation, ast.expr()) if (
-                self._may_be_marker(marker)
+            case ast.AnnAssign(ast.Name(name), ast.Subscript(marker) as annotation, ast.expr()) if self._may_be_marker(
+                marker
             ):
                 self.added += 1
                 arguments = [

@@ -11,7 +11,6 @@ from jnki.access.mask import Mask
 from jnki.dtypes import ElementType
 from jnki.errors import RuleError
 from jnki.isa import engine as Engine
-from jnki.isa.dma_copy import DmaCopy
 from jnki.isa.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, oob_mode
 from jnki.isa.memset import Memset, as_number
@@ -66,14 +65,13 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
                 given=str(access),
                 allowed="nisa.dma_copy or nl.load and nl.store for HBM, nisa.tensor_copy_dynamic_src on chip",
             )
-    if producer is not None and recorder.is_last(producer) and not value._dtype_is_explicit:
-        if to.shape == source.shape and (isinstance(producer, DmaCopy) or to.buffer.space.on_chip):
-            _on_chip(to, "destination")
-            redirected = replace(producer, dst=to)  # type: ignore[call-arg]
-            redirected.check(recorder.target)
-            recorder.supersede(producer, redirected)
-            return
     _on_chip(to, "destination")
+    is_fresh = producer is not None and recorder.is_last(producer) and not value._dtype_is_explicit
+    if is_fresh and to.shape == source.shape:
+        redirected = replace(producer, dst=to)  # type: ignore[call-arg, type-var]
+        redirected.check(recorder.target)
+        recorder.supersede(producer, redirected)  # type: ignore[arg-type]
+        return
     _on_chip(source, "source")
     copy = make_copy(to, _fitted(to, source), value._mask, Engine.unknown, recorder.target)
     recorder.emit(copy)
@@ -115,9 +113,7 @@ def copied(tensor: Tensor, dtype: ElementType) -> Tensor:
     source = tensor.access
     if source.buffer.space is Space.HBM:
         buffer = recorder.make_buffer(Space.HBM, source.shape, dtype)
-        made = make_dma(
-            Access.whole(buffer), source, None, None, oob_mode.error, dge_mode.unknown, recorder.target
-        )
+        made = make_dma(Access.whole(buffer), source, None, None, oob_mode.error, dge_mode.unknown, recorder.target)
         recorder.emit(made)
         return whole(buffer, recorder.scope)
     return new_tile(

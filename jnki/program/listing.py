@@ -1,12 +1,12 @@
 """The text form of a program: one line per instruction, loops indented, every buffer declared where it is made.
 
-    kernel copy[2] on trn2
-      in  x: hbm float32[256, 512]
-      out y: hbm float32[256, 512]
-      for i0 in 2:  # affine_range
-        tile: sbuf float32[128, 512]
-        tile = dma_copy(src=x(65536*i0: [512,128] [1,512]))   # kernel.py:12 dge=hwdge
-        y(65536*i0: [512,128] [1,512]) = dma_copy(src=tile)   # kernel.py:13 dge=hwdge
+kernel copy[2] on trn2
+  in  x: hbm float32[256, 512]
+  out y: hbm float32[256, 512]
+  for i0 in 2:  # affine_range
+    tile: sbuf float32[128, 512]
+    tile = dma_copy(src=x(65536*i0: [512,128] [1,512]))   # kernel.py:12 dge=hwdge
+    y(65536*i0: [512,128] [1,512]) = dma_copy(src=tile)   # kernel.py:13 dge=hwdge
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Union
 
 from jnki.access.access import Access
 from jnki.access.affine import Symbol
@@ -40,7 +39,7 @@ class Loop:
     location: Location | None = field(default=None, compare=False, repr=False)
 
 
-Node = Union[Instruction, Loop]
+Node = Instruction | Loop
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ def definition_of(function: FunctionType) -> ast.FunctionDef | None:
     return statement if (statement.name, first) == (code.co_name, code.co_firstlineno) else None
 
 
-def recompile(
-    function: FunctionType, definition: ast.FunctionDef, extra: Mapping[str, object]
-) -> FunctionType | None:
+def recompile(function: FunctionType, definition: ast.FunctionDef, extra: Mapping[str, object]) -> FunctionType | None:
     """A function with the body of `definition` in place of that of `function`.
 
     It has the globals, the closure cells, the defaults, the attributes and the file of `function`.

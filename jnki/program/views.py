@@ -123,7 +123,11 @@ def viewed_access(access: Access, dtype: ElementType) -> Access:
     buffer = access.buffer
     if old == new:
         return replace(access, buffer=_as_type(buffer, buffer.shape, dtype))
-    scalable = [access.offset.constant, *(c for _, c in access.offset.terms), *(d.step for d in access.dims[:-1])]
+    scalable = [
+        access.offset.constant,
+        *(c for _, c in access.offset.terms),
+        *(d.step for d in access.dims[:-1]),
+    ]
     fits = last.step == 1 and all(n * old % new == 0 for n in (*scalable, last.count, buffer.shape[-1]))
     if not fits:
         raise RuleError(

@@ -101,9 +101,7 @@ def check_address(buffer: str, address: int, size: int) -> None:
         raise IndexError(f"{buffer}: address {address} is outside of its {size} elements")
 
 
-def _resolve_rows(
-    memory: Memory, indirect: list[tuple[Operand, list[int]]], moving: list[bool]
-) -> Fault | None:
+def _resolve_rows(memory: Memory, indirect: list[tuple[Operand, list[int]]], moving: list[bool]) -> Fault | None:
     # Edits the addresses of good rows, and switches off the elements of bad ones.
     if not indirect:
         return None

@@ -180,9 +180,7 @@ def test_to_bits_reads_row_major_whatever_the_strides_are() -> None:
     back = casts.from_bits([1, 3, 5, 2, 4, 6], transposed)
     np.testing.assert_array_equal(back, transposed)
     assert casts.to_bits(np.array([True, False]), "bool") == [1, 0]
-    assert casts.to_bits(np.array(1.0, dtype=np.float32), "float32") == [
-        struct.unpack("<I", b"\0\0\x80\x3f")[0]
-    ]
+    assert casts.to_bits(np.array(1.0, dtype=np.float32), "float32") == [struct.unpack("<I", b"\0\0\x80\x3f")[0]]
 
 
 def test_a_buffer_of_another_type_is_refused() -> None:

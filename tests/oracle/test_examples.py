@@ -21,9 +21,7 @@ def dense(buffer: str, rows: int, width: int = WIDTH) -> Operand:
 
 def by_index(buffer: str, rows: int, axis_size: int, width: int = WIDTH) -> Operand:
     pattern = Pattern(0, [(0, rows), (1, width)])
-    return Operand(
-        buffer, "float32", pattern, "idx", Pattern.whole(rows, 1), row_step=width, axis_size=axis_size
-    )
+    return Operand(buffer, "float32", pattern, "idx", Pattern.whole(rows, 1), row_step=width, axis_size=axis_size)
 
 
 def memory_of(step: int, **buffers: np.ndarray) -> Memory:

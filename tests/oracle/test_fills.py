@@ -24,9 +24,7 @@ def test_memset_writes_its_pattern_and_no_other_element() -> None:
     ("dtype", "value", "stored"),
     [("int32", 2**24 + 1, 2**24 + 1), ("int32", -1, -1), ("int32", 2.5, 2), ("int32", 1e20, 2**31 - 1)],
 )
-def test_memset_of_a_whole_number_is_exact_and_of_a_fraction_is_a_cast(
-    dtype: str, value: float, stored: int
-) -> None:
+def test_memset_of_a_whole_number_is_exact_and_of_a_fraction_is_a_cast(dtype: str, value: float, stored: int) -> None:
     after = memset(zeros(np.int32, 2), dst=Operand("t", dtype, Pattern.whole(2)), value=value)
     assert after["t"].tolist() == [stored, stored]
 
@@ -60,9 +58,7 @@ def test_iota_wraps_at_32_bits() -> None:
     assert after["t"].tolist() == [2**31 - 2, 2**31 - 1, -(2**31)]
     after = iota(zeros(np.int32, 3), dst=dst, values=Pattern(0, [(2**31, 3)]))
     assert after["t"].tolist() == [0, -(2**31), 0]
-    after = iota(
-        zeros(np.float32, 2), dst=Operand("t", "float32", Pattern.whole(2)), values=Pattern(2**31, [(1, 2)])
-    )
+    after = iota(zeros(np.float32, 2), dst=Operand("t", "float32", Pattern.whole(2)), values=Pattern(2**31, [(1, 2)]))
     assert after["t"].tolist() == [-(2.0**31), -(2.0**31)]
 
 
@@ -70,9 +66,7 @@ def test_iota_reaches_other_types_through_float32() -> None:
     values = Pattern(2**24 - 1, [(1, 3)])
     after = iota(zeros(np.uint32, 3), dst=Operand("t", "uint32", Pattern.whole(3)), values=values)
     assert after["t"].tolist() == [2**24 - 1, 2**24, 2**24]
-    after = iota(
-        zeros(np.uint8, 3), dst=Operand("t", "uint8", Pattern.whole(3)), values=Pattern(-1, [(128, 3)])
-    )
+    after = iota(zeros(np.uint8, 3), dst=Operand("t", "uint8", Pattern.whole(3)), values=Pattern(-1, [(128, 3)]))
     assert after["t"].tolist() == [0, 127, 255]
 
 

@@ -60,9 +60,7 @@ def test_c2_the_ith_element_goes_to_the_ith_and_nothing_else_changes() -> None:
     after, fault = dma_copy(memory, dst=every_third, src=columns)
     assert fault is None
     same_bits(after, memory | {"b": floats(10, 11, 6, 3, 14, 5, 2, 17, 4, 1)})
-    same_bits(
-        memory, {"a": floats(1, 2, 3, 4, 5, 6).reshape(2, 3), "b": floats(*range(10, 20)), "c": floats(9)}
-    )
+    same_bits(memory, {"a": floats(1, 2, 3, 4, 5, 6).reshape(2, 3), "b": floats(*range(10, 20)), "c": floats(9)})
 
 
 def test_c2_counts_must_agree() -> None:
@@ -111,9 +109,7 @@ def test_c8_a_row_index_names_a_row_and_may_repeat() -> None:
 
 def test_c8_other_index_types_are_refused() -> None:
     with pytest.raises(ValueError, match="row indices are int32 or uint32, not int64"):
-        dma_copy(
-            gather_memory([0] * 4, np.int64), dst=whole("out", 4, 2), src=rows_of("table", "idx", 4, 2, 3)
-        )
+        dma_copy(gather_memory([0] * 4, np.int64), dst=whole("out", 4, 2), src=rows_of("table", "idx", 4, 2, 3))
 
 
 def test_c8_columns_of_a_middle_axis() -> None:
@@ -138,9 +134,7 @@ def test_c8_a_row_also_steps_by_dimension_0_and_its_index_may_be_strided() -> No
     assert fault == Fault(tensor="t", row=1, index=2, axis_size=2, flat_offset=1 + 2 * 3 + 4, total=10)
 
 
-@pytest.mark.parametrize(
-    ("index", "offset"), [(-1, -2), (3, 6), (2**31 - 1, 2**32 - 2), (-(2**31), -(2**32))]
-)
+@pytest.mark.parametrize(("index", "offset"), [(-1, -2), (3, 6), (2**31 - 1, 2**32 - 2), (-(2**31), -(2**32))])
 def test_c9_c11_a_bad_row_is_a_fault_and_moves_nothing_while_good_rows_move(index: int, offset: int) -> None:
     memory = gather_memory([1, index, -5, 0])
     after, fault = dma_copy(memory, dst=whole("out", 4, 2), src=rows_of("table", "idx", 4, 2, 3))

@@ -101,9 +101,7 @@ def test_a_value_of_another_shape_is_refused(shape):
     )
 
 
-@pytest.mark.parametrize(
-    "value", [None, 3, (1, 2), Value(None), Value("ab"), Value(("n", 2)), Value(lambda: (1,))]
-)
+@pytest.mark.parametrize("value", [None, 3, (1, 2), Value(None), Value("ab"), Value(("n", 2)), Value(lambda: (1,))])
 def test_what_has_no_shape_of_integers_is_no_tensor(value):
     check("x", value, tensor[128, 512])
 

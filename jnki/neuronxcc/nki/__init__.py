@@ -4,4 +4,14 @@ from jnki.neuronxcc.nki import isa, language, typing
 from jnki.neuronxcc.nki.kernels import baremetal, benchmark, jit, profile, simulate_kernel
 from jnki.program.tensor import Tensor as tensor
 
-__all__ = ["baremetal", "benchmark", "isa", "jit", "language", "profile", "simulate_kernel", "tensor", "typing"]
+__all__ = [
+    "baremetal",
+    "benchmark",
+    "isa",
+    "jit",
+    "language",
+    "profile",
+    "simulate_kernel",
+    "tensor",
+    "typing",
+]

@@ -92,9 +92,7 @@ def memset(
     return new_tile(recorder, tuple(int(n) for n in shape), element_type(dtype), make)
 
 
-def tensor_copy(
-    src: Tensor, *, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown
-) -> Tensor:
+def tensor_copy(src: Tensor, *, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown) -> Tensor:
     """A new SBUF tile with the elements of a tile in SBUF or PSUM.
 
     Args:

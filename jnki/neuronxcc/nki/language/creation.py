@@ -39,9 +39,7 @@ def ones(shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name
     return _filled("ones", shape, 1, dtype, buffer, name)
 
 
-def full(
-    shape: Sequence[int], fill_value: Any, dtype: Any, *, buffer: Region | None = None, name: str = ""
-) -> Tensor:
+def full(shape: Sequence[int], fill_value: Any, dtype: Any, *, buffer: Region | None = None, name: str = "") -> Tensor:
     """A new tensor on chip with `fill_value` everywhere."""
     return _filled("full", shape, fill_value, dtype, buffer, name)
 
@@ -114,9 +112,7 @@ def _region(buffer: Any) -> Region:
     raise not_modelled(f"allocation by hand (buffer={buffer!r})")
 
 
-def _check_on_chip(
-    recorder: Recorder, region: Region, shape: tuple[int, ...], axis: int, itemsize_bytes: int
-) -> None:
+def _check_on_chip(recorder: Recorder, region: Region, shape: tuple[int, ...], axis: int, itemsize_bytes: int) -> None:
     target = recorder.target
     if len(shape) - axis < 2:
         raise RuleError(

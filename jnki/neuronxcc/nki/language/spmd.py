@@ -18,7 +18,7 @@ class spmd_dim(int):
 class nc(int):
     """A number of NeuronCores along a grid axis: `nl.nc(2) * 4` is an axis of size 8."""
 
-    def __mul__(self, other: Any) -> "spmd_dim":  # type: ignore[override]
+    def __mul__(self, other: Any) -> "spmd_dim":
         return spmd_dim(self, int(other))
 
     __rmul__ = __mul__
