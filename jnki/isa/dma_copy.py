@@ -18,7 +18,7 @@ from jnki.dtypes import cast, float32
 from jnki.errors import RuleError
 from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import oob_mode as OobMode
-from jnki.isa.instruction import Instruction
+from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import row_indices
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
 from jnki.memory.fault import NO_SITE, Site, intern
@@ -41,7 +41,7 @@ class DmaCopy(Instruction):
     """
 
     name: ClassVar[str] = "dma_copy"
-    is_elementwise: ClassVar[bool] = True
+    shared_dims: ClassVar[SharedDims] = "all"
 
     dst: Access
     src: Access

@@ -4,7 +4,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
@@ -15,6 +15,9 @@ from jnki.errors import RuleError
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import Location
 from jnki.target import Target
+
+
+SharedDims = Literal["all", "partition", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +36,9 @@ class Instruction:
     writes: ClassVar[tuple[str, ...]] = ("dst",)
     # Whether order of execution is visible outside of memory (printing).
     has_side_effect: ClassVar[bool] = False
-    # Whether element i of every written operand depends on element i of every read one, and on nothing else.
-    is_elementwise: ClassVar[bool] = False
+    # Which dims all operands share, so that a mask that leaves a box makes the instruction smaller: every dim (element
+    # i of the result depends on element i of each operand), only the partition, or none.
+    shared_dims: ClassVar[SharedDims] = "none"
 
     mask: Mask | None = None
     location: Location | None = field(default=None, compare=False, repr=False)
@@ -86,6 +90,11 @@ class Instruction:
             return change(access)
 
         changes: dict[str, Any] = {name: deep(a) for name, a in self.operands().items()}
+        return dataclasses.replace(self, **changes)
+
+    def redirected(self, dst: Access) -> Self:
+        """The same instruction with another destination, which takes its type from there."""
+        changes: dict[str, Any] = {"dst": dst}
         return dataclasses.replace(self, **changes)
 
     def substitute(self, symbol: Symbol, value: Affine) -> Self:

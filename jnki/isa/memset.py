@@ -13,7 +13,7 @@ from jnki.access.ref import Ref, resolve
 from jnki.dtypes import ElementType, cast, float32, int32
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
-from jnki.isa.instruction import Instruction
+from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import store
 from jnki.isa.rules import check_engine, check_on_chip, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
@@ -32,7 +32,7 @@ class Memset(Instruction):
     """
 
     name: ClassVar[str] = "memset"
-    is_elementwise: ClassVar[bool] = True
+    shared_dims: ClassVar[SharedDims] = "all"
 
     dst: Access
     value: float | int | bool

@@ -6,6 +6,7 @@ from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
+from jnki.isa.operators import Operator
 from jnki.target import Target
 
 
@@ -84,4 +85,32 @@ def check_engine(instruction: Instruction, given: Engine, allowed: tuple[Engine,
             "the engine cannot run this instruction",
             given=str(getattr(given, "name", given)),
             allowed=", ".join(e.name for e in (*allowed, Engine.unknown)),
+        )
+
+
+def check_compute_tile(instruction: Instruction, operand: str, access: Access, target: Target) -> None:
+    """The operand is a tile in SBUF or PSUM that the compute engines can reach."""
+    check_on_chip(instruction, operand, access)
+    check_partitions(instruction, operand, access, target)
+
+
+def check_bitvec(instruction: Instruction, operator: Operator, *accesses: Access) -> None:
+    """A bitvec operator has integer operands and results."""
+    if operator.is_bitvec and not all(a.dtype.is_integer or a.dtype.name == "bool" for a in accesses):
+        raise instruction.error(
+            f"{instruction.name}.bitvec",
+            f"'{operator.name}' works on bits",
+            given=", ".join(str(a.dtype) for a in accesses),
+            allowed="integer operands and results",
+        )
+
+
+def check_vector(instruction: Instruction, operand: str, value: Access, data: Access, rule: str | None = None) -> None:
+    """A vector operand has one element in each partition of `data`."""
+    if value.shape[0] != data.shape[0] or math.prod(value.shape[1:]) != 1:
+        raise instruction.error(
+            rule or f"{instruction.name}.{operand}",
+            f"'{operand}' must be a scalar, or a vector with one element per partition",
+            given=f"{list(value.shape)} beside data {list(data.shape)}",
+            allowed=f"[{data.shape[0]}, 1]",
         )

@@ -9,7 +9,7 @@ from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.isa.enums import engine as Engine
-from jnki.isa.instruction import Instruction
+from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store
 from jnki.isa.rules import check_engine, check_on_chip, check_partitions, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
@@ -30,7 +30,7 @@ class TensorCopy(Instruction):
     """
 
     name: ClassVar[str] = "tensor_copy"
-    is_elementwise: ClassVar[bool] = True
+    shared_dims: ClassVar[SharedDims] = "all"
 
     dst: Access
     src: Access

@@ -1,6 +1,5 @@
 """`tile[...] = value`: copying into a view, or writing an instruction's result straight into it."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,11 +65,11 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
                 allowed="nisa.dma_copy or nl.load and nl.store for HBM, nisa.tensor_copy_dynamic_src on chip",
             )
     _on_chip(to, "destination")
-    is_fresh = producer is not None and recorder.is_last(producer) and not value._dtype_is_explicit
-    if is_fresh and to.shape == source.shape:
-        redirected = replace(producer, dst=to)  # type: ignore[call-arg, type-var]
+    is_fresh = recorder.is_last(producer) and not value._dtype_is_explicit
+    if producer is not None and is_fresh and to.shape == source.shape:
+        redirected = producer.redirected(to)
         redirected.check(recorder.target)
-        recorder.supersede(producer, redirected)  # type: ignore[arg-type]
+        recorder.supersede(producer, redirected)
         return
     _on_chip(source, "source")
     copy = make_copy(to, _fitted(to, source), value._mask, Engine.unknown, recorder.target)
@@ -123,4 +122,13 @@ def copied(tensor: Tensor, dtype: ElementType) -> Tensor:
         lambda dst: make_copy(dst, source, None, Engine.unknown, recorder.target),
         space=source.buffer.space,
         dtype_is_explicit=True,
+    )
+
+
+def copied_to_sbuf(tensor: Tensor) -> Tensor:
+    """A new SBUF tile with the elements of an on-chip tile."""
+    recorder = current("copy")
+    source = tensor.access
+    return new_tile(
+        recorder, source.shape, source.dtype, lambda dst: make_copy(dst, source, None, Engine.unknown, recorder.target)
     )

@@ -1,0 +1,144 @@
+"""The operators of `nki.isa`, as data: which engine runs one, whether it reduces, and what it computes.
+
+Source: the tables of math operators and activation functions on NKI's common-fields page. Arithmetic is in float32;
+the bitvec operators work on the bits of integers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jnki.errors import RuleError
+from jnki.isa.enums import engine as Engine
+
+VECTOR, SCALAR, GPSIMD = Engine.vector, Engine.scalar, Engine.gpsimd
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A math operator of the Vector, Scalar or GpSimd Engine.
+
+    Attributes:
+        name: NKI's name (`nki.language.<name>`).
+        arity: 1 or 2 operands.
+        function: on float32 arrays; on integer arrays for a bitvec operator.
+        engines: which engines run it.
+        is_bitvec: whether it works on bits, of integers only.
+        reduction: `jax.numpy` reduction along axes, where the operator is a legal one.
+        identity: what a masked-off element contributes to a reduction.
+        aliases: NumPy functions that mean the same, by name.
+    """
+
+    name: str
+    arity: int
+    function: Callable[..., jax.Array] = field(compare=False)
+    engines: tuple[Engine, ...] = (VECTOR,)
+    is_bitvec: bool = False
+    reduction: Callable[..., jax.Array] | None = field(default=None, compare=False)
+    identity: float | int = 0
+    aliases: tuple[str, ...] = ()
+
+
+def _flag(function: Callable[..., Any]) -> Callable[..., jax.Array]:
+    """A predicate as the numbers 1.0 and 0.0."""
+    return lambda *operands: function(*operands).astype(jnp.float32)
+
+
+def _fold(function: Callable[[Any, Any], Any], start: int) -> Callable[..., jax.Array]:
+    """A reduction along the trailing axes, for operators that jax.numpy does not reduce with."""
+
+    def reduce(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+        return lax.reduce(x, jnp.asarray(start, x.dtype), function, axis)
+
+    return reduce
+
+
+def _subtract_all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+    """The first element of each row minus all others."""
+    flat = x.reshape(*x.shape[: min(axis)], -1)
+    return 2 * flat[..., 0] - jnp.sum(flat, axis=-1)
+
+
+def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:
+    return lax.shift_right_logical(x, n.astype(x.dtype))
+
+
+def _any(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+    return jnp.any(x != 0, axis=axis).astype(jnp.float32)
+
+
+def _all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+    return jnp.all(x != 0, axis=axis).astype(jnp.float32)
+
+
+def _odd(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+    return (jnp.sum((x != 0).astype(jnp.int32), axis=axis) % 2).astype(jnp.float32)
+
+
+_ALL_OPERATORS = (
+    Operator("invert", 1, jnp.invert, is_bitvec=True, aliases=("bitwise_not",)),
+    Operator("bitwise_and", 2, jnp.bitwise_and, is_bitvec=True, reduction=_fold(lax.bitwise_and, -1), identity=-1),
+    Operator("bitwise_or", 2, jnp.bitwise_or, is_bitvec=True, reduction=_fold(lax.bitwise_or, 0)),
+    Operator("bitwise_xor", 2, jnp.bitwise_xor, is_bitvec=True, reduction=_fold(lax.bitwise_xor, 0)),
+    Operator("left_shift", 2, jnp.left_shift, is_bitvec=True),
+    Operator("right_shift", 2, _logical_shift_right, is_bitvec=True),
+    Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
+    Operator("subtract", 2, jnp.subtract, reduction=_subtract_all),
+    Operator("multiply", 2, jnp.multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
+    Operator("divide", 2, jnp.divide, aliases=("true_divide",)),
+    Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),
+    Operator("minimum", 2, jnp.minimum, reduction=jnp.min, identity=np.inf, aliases=("min", "amin")),
+    Operator("equal", 2, _flag(jnp.equal)),
+    Operator("not_equal", 2, _flag(jnp.not_equal)),
+    Operator("greater_equal", 2, _flag(jnp.greater_equal)),
+    Operator("greater", 2, _flag(jnp.greater)),
+    Operator("less_equal", 2, _flag(jnp.less_equal)),
+    Operator("less", 2, _flag(jnp.less)),
+    Operator("logical_not", 1, _flag(jnp.logical_not)),
+    Operator("logical_and", 2, _flag(jnp.logical_and), reduction=_all, identity=1),
+    Operator("logical_or", 2, _flag(jnp.logical_or), reduction=_any),
+    Operator("logical_xor", 2, _flag(jnp.logical_xor), reduction=_odd),
+    Operator("rsqrt", 1, lax.rsqrt, (GPSIMD, SCALAR)),
+    Operator("reciprocal", 1, lambda x: 1 / x, (VECTOR, SCALAR)),
+    Operator("abs", 1, jnp.abs, (VECTOR, SCALAR), aliases=("absolute", "fabs")),
+    Operator("power", 2, jnp.power, (GPSIMD,), aliases=("pow", "float_power")),
+)
+
+OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL_OPERATORS})
+
+_BY_ALIAS = MappingProxyType({alias: operator.name for operator in _ALL_OPERATORS for alias in operator.aliases})
+
+
+def name_of(op: Any) -> str | None:
+    """The NKI name that a dialect's function, a NumPy function or an operator stands for; None for anything else."""
+    named = getattr(op, "nki_op", None)
+    if named is not None:
+        return str(named)
+    if isinstance(op, Operator):
+        return op.name
+    is_numpy = isinstance(op, np.ufunc) or getattr(op, "__module__", "").startswith("numpy")
+    return op.__name__ if is_numpy and hasattr(op, "__name__") else None
+
+
+def operator(op: Any, instruction: str, argument: str = "op") -> Operator:
+    """The operator that `op` stands for.
+
+    Raises:
+        RuleError: it is none of the documented ones.
+    """
+    name = name_of(op)
+    found = OPERATORS.get(_BY_ALIAS.get(name or "", name or ""))
+    if found is None:
+        raise RuleError(
+            f"{instruction}.{argument}",
+            f"{instruction}: '{argument}' is not a math operator",
+            given=getattr(op, "__name__", repr(op)),
+            allowed=", ".join(OPERATORS),
+        )
+    return found

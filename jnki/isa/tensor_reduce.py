@@ -1,0 +1,85 @@
+"""`nki.isa.tensor_reduce`: a reduction along free axes, on the Vector Engine."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from jnki.access.access import Access
+from jnki.dtypes import cast, float32
+from jnki.isa.instruction import Instruction, SharedDims
+from jnki.isa.operands import load
+from jnki.isa.operators import OPERATORS
+from jnki.isa.rules import check_bitvec, check_compute_tile
+from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.memory.scatter import write
+from jnki.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorReduce(Instruction):
+    """`dst[p, ...] = cast(± reduce(op, data[p, ...]))` along the last `axes` free axes.
+
+    A masked-off element takes no part; a result without any enabled element is not written.
+
+    Attributes:
+        dst: `[P, ...]` in SBUF or PSUM, one element per reduction.
+        data: `[P, F...]` in SBUF or PSUM.
+        op: name of an operator that reduces.
+        axes: how many trailing axes are reduced, 1 to 4.
+        negate: whether the result is multiplied by -1 (arithmetic operators only).
+    """
+
+    name: ClassVar[str] = "tensor_reduce"
+    shared_dims: ClassVar[SharedDims] = "partition"
+
+    dst: Access
+    data: Access
+    op: str
+    axes: int = 1
+    negate: bool = False
+
+    def check(self, target: Target) -> None:
+        check_compute_tile(self, "data", self.data, target)
+        check_compute_tile(self, "dst", self.dst, target)
+        operator = OPERATORS[self.op]
+        if operator.reduction is None:
+            legal = [name for name, o in OPERATORS.items() if o.reduction is not None]
+            raise self.error(
+                "tensor_reduce.op", "the operator does not reduce", given=self.op, allowed=", ".join(legal)
+            )
+        check_bitvec(self, operator, self.data, self.dst)
+        if self.negate and operator.is_bitvec:
+            raise self.error(
+                "tensor_reduce.negate",
+                "bits have no sign",
+                given=f"negate with {self.op}",
+                allowed="arithmetic operators",
+            )
+        kept = self.data.shape[: len(self.data.shape) - self.axes]
+        if self.dst.shape[0] != self.data.shape[0] or math.prod(self.dst.shape) != math.prod(kept):
+            raise self.error(
+                "tensor_reduce.shape",
+                "dst does not have one element per reduction",
+                given=f"data {list(self.data.shape)}, {self.axes} axes reduced, dst {list(self.dst.shape)}",
+                allowed=f"{math.prod(kept)} elements in {self.data.shape[0]} partitions",
+            )
+        super().check(target)
+
+    def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
+        operator = OPERATORS[self.op]
+        value, kind = load(memory, self.data, at), self.data.dtype
+        if not operator.is_bitvec:
+            value, kind = cast(value, kind, float32), float32
+        axis = tuple(range(value.ndim - self.axes, value.ndim))
+        enabled = None
+        if self.mask is not None:
+            mask = self.mask.evaluate(self.data.shape, at)
+            value = jnp.where(mask, value, np.asarray(operator.identity).astype(value.dtype))
+            enabled = jnp.any(mask, axis=axis).reshape(self.dst.shape)
+        assert operator.reduction is not None
+        result = operator.reduction(value, axis=axis)
+        result = cast(-result if self.negate else result, kind, self.dst.dtype).reshape(self.dst.shape)
+        return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
