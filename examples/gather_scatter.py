@@ -87,7 +87,7 @@ def main():
     error = fault_of(scatter, table[:2], column(5, 9), zeros)
     assert str(error) == "index 36 is out of bounds for axis 0 with size 32"
 
-    # With addition every row counts, and it is all or nothing: oob_mode.skip would be an error of the kernel.
+    # With addition both rows count. There is no skipping then: dst_rmw_op beside oob_mode.skip is an error.
     expected = np.ones((8, 4), np.float32)
     expected[3] += table[0] + table[1]
     np.testing.assert_allclose(scatter_add(table[:2], column(3, 3), np.ones_like(expected)), expected, rtol=1e-6)

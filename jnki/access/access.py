@@ -34,15 +34,16 @@ class Indirect:
     """The one dynamic offset of an access (clauses C8 to C10).
 
     Row `j` (position `j` of dim 0) starts `step * index[j]` elements further (a vector, one index per row), or
-    `step * index[0]` (a scalar, `is_vector` False). The row is valid when its place on the axis stays inside:
-    `0 <= index + low` and `index + high < size`, where `low` and `high` are what the static part of the pattern
-    adds on that axis.
+    `step * index[0]` (a scalar, `is_vector` False). The row is valid when `0 <= index < size` and, where the static
+    part of the pattern walks the same axis, the places that it reaches from there are on the axis too.
 
     Attributes:
         index: an int32 or uint32 SBUF tile with `[P, 1]` elements, or one element.
         step: distance of neighbours on the indexed axis, in elements of the buffer.
         axis: the indexed axis, for messages.
         size: its size.
+        walks_axis: whether the static part may walk the indexed axis: a hardware pattern may, a subscript, which
+            has no other index on that axis, does not. `axis` is then an axis of the buffer.
     """
 
     index: "Access"
@@ -50,6 +51,7 @@ class Indirect:
     axis: int
     size: int
     is_vector: bool = True
+    walks_axis: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def check_bounds(access: Access, mask: Mask | None, operand: str) -> None:
             raise RuleError(
                 "err_tensor_access_out_of_bound",
                 f"out-of-bound access of tensor '{access.buffer.name}' ({operand}) on axis {bound.axis}",
-                given=f"index range [{low}, {high}]" + (f" under the mask {mask}" if mask else ""),
+                given=f"index range [{low}, {high}]" + (f" under the mask {mask}" if mask is not None else ""),
                 allowed=f"[0, {bound.size - 1}], the axis has size {bound.size}",
             )
     if access.indirect is not None:

@@ -85,7 +85,7 @@ def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: 
             given=f"{list(index.shape)} for {dims[0].count if dims else 0} rows",
             allowed="[P, 1], P the count of the leading pair",
         )
-    return Indirect(index, buffer.strides[0], 0, buffer.shape[0])
+    return Indirect(index, buffer.strides[0], 0, buffer.shape[0], walks_axis=True)
 
 
 def _scalar(buffer: Buffer, index: Access, indirect_dim: int) -> Indirect:

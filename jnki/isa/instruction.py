@@ -16,7 +16,6 @@ from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import Location
 from jnki.target import Target
 
-
 SharedDims = Literal["all", "partition", "none"]
 
 
@@ -63,6 +62,11 @@ class Instruction:
     def reads_destination(self) -> bool:
         """Whether the old value of the destination enters the new one (a read-modify-write)."""
         return False
+
+    @property
+    def is_accumulation(self) -> bool:
+        """Whether it folds something associative into its destination: iterations may share one, in any order."""
+        return self.reads_destination
 
     @property
     def may_fault(self) -> bool:

@@ -45,16 +45,10 @@ def _integers(a: ElementType, b: ElementType) -> ElementType:
 
 def of_scalar(value: Any) -> ElementType:
     """The type that a scalar brings into a promotion: its own for NumPy scalars, the widest for Python numbers."""
-    match value:
-        case bool() | np.bool_():
-            return dtypes.uint8
-        case int():
-            return dtypes.int32
-        case np.float64():
-            return dtypes.float32
-        case np.int64():
-            return dtypes.int32
-        case np.generic():
-            return element_type(value.dtype)
-        case _:
-            return element_type(value.dtype) if isinstance(value, np.ndarray) else dtypes.float32
+    if isinstance(value, (bool, np.bool_)):
+        return dtypes.uint8
+    if isinstance(value, (int, np.int64)):
+        return dtypes.int32
+    if isinstance(value, (float, np.float64)):
+        return dtypes.float32
+    return element_type(getattr(value, "dtype", type(value)))

@@ -54,6 +54,10 @@ class TensorScalar(Instruction):
             return (first,)
         return (first, (self.op1, self.operand1, self.reverse1, "operand1"))
 
+    @property
+    def is_accumulation(self) -> bool:
+        return self.op1 is None and self.dst == self.data and self.op0 in ("add", "multiply", "maximum", "minimum")
+
     def check(self, target: Target) -> None:
         check_compute_tile(self, "data", self.data, target)
         check_compute_tile(self, "dst", self.dst, target)

@@ -56,6 +56,10 @@ class TensorTensor(Instruction):
             and self.data1.dtype.name in ("int32", "uint32")
         )
 
+    @property
+    def is_accumulation(self) -> bool:
+        return OPERATORS[self.op].reduction is not None and self.dst in (self.data1, self.data2)
+
     def check(self, target: Target) -> None:
         for operand, access in (("data1", self.data1), ("data2", self.data2), ("dst", self.dst)):
             check_compute_tile(self, operand, access, target)

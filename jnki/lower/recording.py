@@ -10,6 +10,7 @@ from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
 from jnki.errors import RuleError
 from jnki.lower.arguments import Arguments, spec_of
+from jnki.program.dependencies import check_dependencies
 from jnki.program.program import Parameter, Program
 from jnki.program.recorder import Recorder, record
 from jnki.program.tensor import Tensor, whole
@@ -59,6 +60,7 @@ def record_kernel(
         accesses = tuple(_output(value) for value in outputs)
         _check_written(recorder, parameters, accesses, function)
         body = recorder.finished_body({a.buffer for a in accesses})
+        check_dependencies(body)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,
