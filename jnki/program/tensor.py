@@ -13,14 +13,15 @@ from jnki.access.buffer import Buffer, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.mask import Mask
 from jnki.access.subscript import subscript
-from jnki.dtypes import ElementType, bool_, element_type
+from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
+from jnki.program.operators import TensorOperators
 from jnki.program.recorder import Recorder, Scope, current
 from jnki.program.views import broadcast_access, expanded_access, reshaped_access, viewed_access
 
 
-class Tensor:
+class Tensor(TensorOperators):
     """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values.
 
     Indexing gives views; assigning to a view (`t[...] = tile`) records a copy into it.
@@ -59,6 +60,10 @@ class Tensor:
                 allowed="a tensor made before the loop (nl.ndarray) and assigned inside it with t[...] = value",
             )
         return self._access
+
+    @property
+    def _element_type(self) -> ElementType:
+        return self._access.dtype
 
     @property
     def buffer(self) -> Space:
@@ -143,105 +148,6 @@ class Tensor:
 
         assign(self[key], value)
 
-    # Python's operators record an instruction and give a new tile; the in-place ones write to this one.
-
-    def _binary(self, op: str, other: Any, reverse: bool = False, result: ElementType | None = None) -> Any:
-        from jnki.program.compute import binary
-
-        if not isinstance(other, Tensor) and np.ndim(other) != 0:
-            return NotImplemented
-        operands = (other, self) if reverse else (self, other)
-        return binary(op, *operands, result=result, broadcast_partitions=False)
-
-    def _in_place(self, op: str, other: Any) -> "Tensor":
-        from jnki.program.compute import in_place
-
-        in_place(op, self, other)
-        return self
-
-    def __add__(self, other: Any) -> Any:
-        return self._binary("add", other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._binary("add", other, reverse=True)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._binary("subtract", other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._binary("subtract", other, reverse=True)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._binary("multiply", other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._binary("multiply", other, reverse=True)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._binary("divide", other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._binary("divide", other, reverse=True)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._binary("power", other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._binary("power", other, reverse=True)
-
-    def __and__(self, other: Any) -> Any:
-        return self._binary("bitwise_and", other)
-
-    def __or__(self, other: Any) -> Any:
-        return self._binary("bitwise_or", other)
-
-    def __xor__(self, other: Any) -> Any:
-        return self._binary("bitwise_xor", other)
-
-    def __lshift__(self, other: Any) -> Any:
-        return self._binary("left_shift", other)
-
-    def __rshift__(self, other: Any) -> Any:
-        return self._binary("right_shift", other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._binary("less", other, result=bool_)
-
-    def __le__(self, other: Any) -> Any:
-        return self._binary("less_equal", other, result=bool_)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._binary("greater", other, result=bool_)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._binary("greater_equal", other, result=bool_)
-
-    def __eq__(self, other: object) -> Any:
-        return NotImplemented if other is None else self._binary("equal", other, result=bool_)
-
-    def __ne__(self, other: object) -> Any:
-        return NotImplemented if other is None else self._binary("not_equal", other, result=bool_)
-
-    def __neg__(self) -> Any:
-        return self._binary("multiply", _typed(-1, self))
-
-    def __invert__(self) -> Any:
-        from jnki.program.compute import unary_alu
-
-        return unary_alu("logical_not" if self._access.dtype == bool_ else "invert", self)
-
-    def __iadd__(self, other: Any) -> "Tensor":
-        return self._in_place("add", other)
-
-    def __isub__(self, other: Any) -> "Tensor":
-        return self._in_place("subtract", other)
-
-    def __imul__(self, other: Any) -> "Tensor":
-        return self._in_place("multiply", other)
-
-    def __itruediv__(self, other: Any) -> "Tensor":
-        return self._in_place("divide", other)
-
     # What a handle has no value for.
 
     def __bool__(self) -> bool:
@@ -277,12 +183,6 @@ class Tensor:
         return f"tensor '{self.name}' {list(self.shape)} {self._access.dtype} in {self.buffer}"
 
     __hash__ = object.__hash__
-
-
-def _typed(number: int, tensor: Tensor) -> Any:
-    """`number` in the type of the tensor, so that arithmetic with it keeps that type."""
-    dtype = tensor._access.dtype
-    return dtype.storage.type(number) if dtype.is_signed else number
 
 
 def _dynamic_control_flow(tensor: Tensor) -> RuleError:
