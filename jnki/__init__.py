@@ -17,13 +17,22 @@ if TYPE_CHECKING:
     from jnki.access.ref import psum as psum
     from jnki.access.ref import sbuf as sbuf
     from jnki.errors import RuleError as RuleError
-    from jnki.isa import dge_mode as dge_mode
-    from jnki.isa import dma_copy as dma_copy
-    from jnki.isa import engine as engine
-    from jnki.isa import iota as iota
-    from jnki.isa import memset as memset
-    from jnki.isa import oob_mode as oob_mode
-    from jnki.isa import tensor_copy as tensor_copy
+    from jnki.isa.activation import activation as activation
+    from jnki.isa.activation_reduce import activation_reduce as activation_reduce
+    from jnki.isa.affine_select import affine_select as affine_select
+    from jnki.isa.dma_copy import dma_copy as dma_copy
+    from jnki.isa.enums import dge_mode as dge_mode
+    from jnki.isa.enums import engine as engine
+    from jnki.isa.enums import oob_mode as oob_mode
+    from jnki.isa.enums import reduce_cmd as reduce_cmd
+    from jnki.isa.iota import iota as iota
+    from jnki.isa.memset import memset as memset
+    from jnki.isa.reciprocal import reciprocal as reciprocal
+    from jnki.isa.select import select as select
+    from jnki.isa.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.tensor_reduce import tensor_reduce as tensor_reduce
+    from jnki.isa.tensor_scalar import tensor_scalar as tensor_scalar
+    from jnki.isa.tensor_tensor import tensor_tensor as tensor_tensor
     from jnki.lower.edge import UnreportedFaultWarning as UnreportedFaultWarning
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
@@ -43,6 +52,9 @@ _HOME = {
     "TRN3": "jnki.target",
     "Target": "jnki.target",
     "UnreportedFaultWarning": "jnki.lower.edge",
+    "activation": "jnki.isa",
+    "activation_reduce": "jnki.isa",
+    "affine_select": "jnki.isa",
     "arange": "jnki.access.index",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
@@ -52,8 +64,14 @@ _HOME = {
     "memset": "jnki.isa",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
+    "reciprocal": "jnki.isa",
+    "reduce_cmd": "jnki.isa",
     "sbuf": "jnki.access.ref",
+    "select": "jnki.isa",
     "tensor_copy": "jnki.isa",
+    "tensor_reduce": "jnki.isa",
+    "tensor_scalar": "jnki.isa",
+    "tensor_tensor": "jnki.isa",
 }
 
 __all__ = list(_HOME)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax import lax
 
-from jnki.rounding import nearest_float, nearest_integer, nonzero
+from jnki.rounding import nearest_float, nearest_half, nearest_integer, nonzero
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ def cast(x: jax.Array, src: ElementType, dst: ElementType) -> jax.Array:
     Equal types keep every bit (C5). Otherwise (C6):
 
     - into float32, an int32 or uint32 beyond 2^24 rounds to nearest even, also when it goes on to an integer;
-    - to a float: one rounding to nearest even, subnormals kept, overflow to infinity, every NaN to the
-      positive quiet NaN of `dst` [choice];
+    - to a float: one rounding to nearest even, subnormals kept, overflow to infinity, NaN to a NaN of `dst`;
     - to an integer: nearest even, saturated, NaN to 0 [choice];
     - to bool: whether it differs from zero, which NaN does [choice].
 
@@ -148,6 +147,10 @@ def cast(x: jax.Array, src: ElementType, dst: ElementType) -> jax.Array:
     if src == dst:
         return x
     value = lax.convert_element_type(x, np.float32)
+    if dst == float32:
+        return value
+    if dst.is_float and dst.size_bytes == 2:
+        return nearest_half(value, dst.storage, dst.exponent_bits, dst.mantissa_bits)
     if dst.is_float:
         nearest = nearest_float(value, dst.exponent_bits, dst.mantissa_bits)
         return lax.convert_element_type(nearest, dst.storage)

@@ -188,6 +188,16 @@ def interesting(src):
     return np.concatenate([(upper | lower).ravel(), integers, random]).view(src.storage)
 
 
+def assert_same(got, expected, is_cast, message=""):
+    """Equal bits; but what becomes of a NaN's payload in a cast is left open."""
+    got = np.asarray(got)
+    if is_cast and np.dtype(got.dtype).kind not in "biu":
+        nan = np.isnan(expected.astype(np.float32))
+        np.testing.assert_array_equal(np.isnan(got.astype(np.float32)), nan, err_msg=message)
+        got, expected = got[~nan], expected[~nan]
+    np.testing.assert_array_equal(bits(got), bits(expected), err_msg=message)
+
+
 def all_casts(src):
     return lambda x: [cast(x, src, dst) for dst in ALL]
 
@@ -197,7 +207,7 @@ def test_cast_equals_numpy(src):
     x = interesting(src)
     for dst, got in zip(ALL, jax.jit(all_casts(src))(x), strict=True):
         assert got.dtype == dst.storage
-        np.testing.assert_array_equal(bits(np.asarray(got)), bits(expected_cast(x, src, dst)), err_msg=f"to {dst}")
+        assert_same(got, expected_cast(x, src, dst), is_cast=src != dst, message=f"to {dst}")
 
 
 @each_source
@@ -206,9 +216,9 @@ def test_cast_under_vmap_and_without_jit(src):
     x = jnp.asarray(np.resize(x[:: x.size // 24 + 1], 24))
     cases = x.reshape(2, 12)
     for dst, batch in zip(ALL, jax.jit(jax.vmap(all_casts(src), in_axes=1, out_axes=1))(cases), strict=True):
-        expected = bits(expected_cast(np.asarray(x), src, dst))
-        np.testing.assert_array_equal(bits(np.asarray(batch)).ravel(), expected)
-        np.testing.assert_array_equal(bits(np.asarray(cast(x, src, dst))), expected)
+        expected = expected_cast(np.asarray(x), src, dst)
+        assert_same(np.asarray(batch).ravel(), expected, is_cast=src != dst)
+        assert_same(cast(x, src, dst), expected, is_cast=src != dst)
 
 
 @each_type

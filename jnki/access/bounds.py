@@ -18,14 +18,20 @@ Variable = Symbol | int  # a loop index, or the number of a dim
 Linear = tuple[int, dict[Variable, int]]
 
 
-def check_bounds(access: Access, mask: Mask | None, operand: str) -> None:
+def check_bounds(access: Access, mask: Mask | None, operand: str, masked_shape: tuple[int, ...] | None = None) -> None:
     """Every static index of `access` stays inside its axis wherever `mask` is true.
+
+    Args:
+        access: the operand.
+        mask: the mask of its instruction.
+        operand: what messages call it.
+        masked_shape: the shape that the mask speaks of, where that is not the shape of `access`.
 
     Raises:
         RuleError: `err_tensor_access_out_of_bound`, with tensor, axis, index range and size.
     """
     for bound in access.unchecked:
-        outside = _range_outside(bound, access.shape, mask)
+        outside = _range_outside(bound, access.shape, mask, masked_shape or access.shape)
         if outside is not None:
             low, high = outside
             raise RuleError(
@@ -38,7 +44,9 @@ def check_bounds(access: Access, mask: Mask | None, operand: str) -> None:
         check_bounds(access.indirect.index, None, f"{operand}'s index")
 
 
-def _range_outside(bound: Bound, shape: tuple[int, ...], mask: Mask | None) -> tuple[int, int] | None:
+def _range_outside(
+    bound: Bound, shape: tuple[int, ...], mask: Mask | None, masked_shape: tuple[int, ...]
+) -> tuple[int, int] | None:
     expression, domain = _linear(bound.base, bound.steps, shape)
     if any(count == 0 for count in domain.values()):
         return None
@@ -47,6 +55,8 @@ def _range_outside(bound: Bound, shape: tuple[int, ...], mask: Mask | None) -> t
         return None
     if mask is None:
         return low, high
+    if not _speaks_of(mask, shape, masked_shape):
+        raise not_modelled(f"a mask over {list(masked_shape)} for an access of {list(shape)} that may leave its tensor")
     constraints = []
     for comparison in mask.comparisons:
         constraint, extents = _aligned(comparison, shape)
@@ -58,6 +68,14 @@ def _range_outside(bound: Bound, shape: tuple[int, ...], mask: Mask | None) -> t
     if values.size == 0 or (values.min() >= 0 and values.max() < bound.size):
         return None
     return int(values.min()), int(values.max())
+
+
+def _speaks_of(mask: Mask, shape: tuple[int, ...], masked_shape: tuple[int, ...]) -> bool:
+    """Whether dim d of the mask, which is evaluated over `masked_shape`, is dim d of `shape`."""
+    if not mask.fits(shape) or len(shape) != len(masked_shape):
+        return False
+    varying = (1,) * (len(shape) - len(mask.shape)) + mask.shape
+    return all(m == 1 or a == b for m, a, b in zip(varying, shape, masked_shape))
 
 
 def _linear(base: Affine, steps: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Linear, dict[Variable, int]]:

@@ -71,7 +71,15 @@ class Index:
         right = _operand(other)
         if not isinstance(right, Index):
             return _absorb(self, right, "+")
-        shape = np.broadcast_shapes(self.shape, right.shape)
+        try:
+            shape = np.broadcast_shapes(self.shape, right.shape)
+        except ValueError:
+            raise RuleError(
+                "index.broadcast",
+                "index tensors of these shapes do not broadcast together",
+                given=f"{list(self.shape)} and {list(right.shape)}",
+                allowed="shapes that broadcast as NumPy's do",
+            ) from None
         steps = tuple(a + b for a, b in zip(self._steps_in(shape), right._steps_in(shape)))
         return Index(self.base + right.base, steps, shape)
 

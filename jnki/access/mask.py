@@ -85,6 +85,13 @@ class Mask:
     def shape(self) -> tuple[int, ...]:
         return np.broadcast_shapes(*(c.shape for c in self.comparisons))
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether the mask can speak of a tile of `shape`: it broadcasts to it."""
+        try:
+            return np.broadcast_shapes(self.shape, shape) == shape
+        except ValueError:
+            return False
+
     @property
     def symbols(self) -> tuple[Symbol, ...]:
         return tuple(dict.fromkeys(s for c in self.comparisons for s in c.base.symbols))
@@ -94,7 +101,17 @@ class Mask:
             return self if other else NEVER
         if not isinstance(other, Mask):
             raise _not_a_mask(other)
-        return Mask(self.comparisons + other.comparisons)
+        joined = Mask(self.comparisons + other.comparisons)
+        try:
+            joined.shape  # noqa: B018
+        except ValueError:
+            raise RuleError(
+                "index.broadcast",
+                "the masks that are joined do not broadcast together",
+                given=f"{list(self.shape)} and {list(other.shape)}",
+                allowed="shapes that broadcast as NumPy's do",
+            ) from None
+        return joined
 
     __rand__ = __and__
 

@@ -34,6 +34,13 @@ def hardware_pattern(
     Source: the access-pattern page of NKI's current documentation.
     """
     dims = tuple(Dim(int(step), int(count)) for step, count in pattern)
+    if any(dim.count < 1 for dim in dims):
+        raise RuleError(
+            "ap.count",
+            f"the pattern on '{buffer.name}' has a pair without elements",
+            given=str([[dim.step, dim.count] for dim in dims]),
+            allowed="counts of 1 or more",
+        )
     if scalar_offset is not None and vector_offset is not None:
         raise RuleError(
             "dma_copy.offsets_exclusive",
@@ -78,7 +85,7 @@ def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: 
             given=str(indirect_dim),
             allowed="indirect_dim=0",
         )
-    if not dims or index.size != dims[0].count:
+    if not dims or index.size != dims[0].count or index.shape[:1] != (dims[0].count,):
         raise RuleError(
             "dma_copy.vector_index_shape",
             "vector_offset must hold one row index per row of the pattern",
@@ -104,7 +111,8 @@ def _scalar(buffer: Buffer, index: Access, indirect_dim: int) -> Indirect:
             given=f"indirect_dim {indirect_dim}",
             allowed="a free axis",
         )
-    return Indirect(index, buffer.strides[indirect_dim], indirect_dim, buffer.shape[indirect_dim], is_vector=False)
+    step, size = buffer.strides[indirect_dim], buffer.shape[indirect_dim]
+    return Indirect(index, step, indirect_dim, size, is_vector=False, walks_axis=True)
 
 
 def _inside(bound: Bound, dims: tuple[Dim, ...]) -> bool:

@@ -3,6 +3,7 @@
 Clause numbers are those of docs/isa/dma_copy.md, where each one stands in full.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import row_indices
+from jnki.isa.rules import check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
 from jnki.memory.fault import NO_SITE, Site, intern
 from jnki.memory.gather import read
@@ -86,14 +88,9 @@ class DmaCopy(Instruction):
                     given=str(access.buffer),
                     allowed="an indirect index on a tensor in hbm",
                 )
-            partitions = access.dims[0].count if access.dims else 1
-            if access.buffer.space is Space.SBUF and partitions > target.partition_count:  # C3
-                raise self.error(
-                    "err_num_partition_exceed_arch_limit",
-                    f"'{operand}' spans too many partitions",
-                    given=f"{partitions} partitions of {access.buffer}",
-                    allowed=f"at most {target.partition_count} on {target.name}",
-                )
+            for part, tile in zip((operand, f"{operand}'s index"), access.accesses()):
+                if tile.buffer.space is Space.SBUF:
+                    check_partitions(self, part, tile, target)  # C3
 
     def _check_element_counts(self) -> None:
         if self.src.size != self.dst.size:  # C2
@@ -103,7 +100,7 @@ class DmaCopy(Instruction):
                 given=f"dst {list(self.dst.shape)} ({self.dst.size}), src {list(self.src.shape)} ({self.src.size})",
                 allowed="equal element counts",
             )
-        if self.mask is not None and not self._mask_fits():  # C13
+        if self.mask is not None and self._masked_shape() is None:  # C13
             raise self.error(
                 "dma_copy.mask",
                 "the mask does not fit the shape of the copy",
@@ -172,7 +169,7 @@ class DmaCopy(Instruction):
         """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10)."""
         mask = self._enabled(at)
         src_rows, dst_rows = row_indices(memory, self.src, at), row_indices(memory, self.dst, at)
-        src_valid, dst_valid = _valid(self.src, src_rows), _valid(self.dst, dst_rows)
+        src_valid, dst_valid = _valid(self.src, src_rows, at), _valid(self.dst, dst_rows, at)
         tile = read(memory.get(self.src.buffer), self.src, at, src_rows)
         old = memory.get(self.dst.buffer)
         enabled = self._moving(mask, src_valid, dst_valid)
@@ -192,21 +189,20 @@ class DmaCopy(Instruction):
             value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)  # C5, C6
             new = write(old, self.dst, value, at, dst_rows, enabled)
         if self.oob_mode is OobMode.error:
-            for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid)):
-                if rows is not None and valid is not None:
-                    found = self._fault(operand, rows, valid, mask, at)
-                    memory = memory.with_fault(memory.fault.or_else(found))
+            faults = [
+                self._fault(operand, rows, valid, mask, at)
+                for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid))
+                if rows is not None and valid is not None
+            ]
+            if faults:
+                memory = memory.with_fault(memory.fault.or_else(self._first(faults)))
         return memory.set(self.dst.buffer, new)
-
-    def _mask_fits(self) -> bool:
-        assert self.mask is not None
-        return any(_broadcasts(self.mask.shape, shape) for shape in (self.dst.shape, self.src.shape))
 
     def _enabled(self, at: Loops) -> jax.Array | None:
         """The mask over the elements, in the shape of dst."""
         if self.mask is None:
             return None
-        if _broadcasts(self.mask.shape, self.dst.shape):
+        if self.mask.fits(self.dst.shape):
             return self.mask.evaluate(self.dst.shape, at)
         return self.mask.evaluate(self.src.shape, at).reshape(self.dst.shape)
 
@@ -245,6 +241,15 @@ class DmaCopy(Instruction):
             iteration=jnp.where(occurred, at.iteration(), zero),
         )
 
+    def _first(self, faults: list[Fault]) -> Fault:
+        """Of the faults of src and dst, the one whose row comes first; of the same row, that of src (C11)."""
+        if len(faults) == 1:
+            return faults[0]
+        src, dst = faults
+        src_start, dst_start = src.row * _row_size(self.src), dst.row * _row_size(self.dst)
+        dst_is_first = dst.occurred & (~src.occurred | (dst_start < src_start))
+        return jax.tree.map(lambda a, b: jnp.where(dst_is_first, b, a), src, dst)
+
     def _site(self, operand: str, access: Access, at: Loops) -> Site:
         assert access.indirect is not None
         return Site(
@@ -263,15 +268,12 @@ class DmaCopy(Instruction):
         )
 
 
-def _valid(access: Access, rows: jax.Array | None) -> jax.Array | None:
-    return None if rows is None else rows_in_bounds(access, rows)
+def _valid(access: Access, rows: jax.Array | None, at: Loops) -> jax.Array | None:
+    return None if rows is None else rows_in_bounds(access, rows, at)
 
 
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
+def _row_size(access: Access) -> int:
+    return math.prod(access.shape[1:])
 
 
 def is_add(op: Any) -> bool:

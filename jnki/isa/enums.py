@@ -30,6 +30,15 @@ class engine(enum.Enum):
     sync = 6
 
 
+class reduce_cmd(enum.IntEnum):
+    """What an instruction does with the accumulator registers of its engine."""
+
+    idle = 0
+    reset = 1
+    reduce = 2
+    reset_reduce = 3
+
+
 class nc_version(enum.IntEnum):
     """Generation of a NeuronCore."""
 

@@ -33,6 +33,10 @@ class Instruction:
 
     name: ClassVar[str]
     writes: ClassVar[tuple[str, ...]] = ("dst",)
+    # Written operands with one element per partition: what all enabled elements of the partition give together.
+    row_results: ClassVar[tuple[str, ...]] = ()
+    # Operands that are registers of an engine: no tensor, and ordered by the author of the kernel.
+    registers: ClassVar[tuple[str, ...]] = ()
     # Whether order of execution is visible outside of memory (printing).
     has_side_effect: ClassVar[bool] = False
     # Which dims all operands share, so that a mask that leaves a box makes the instruction smaller: every dim (element
@@ -101,6 +105,14 @@ class Instruction:
         changes: dict[str, Any] = {"dst": dst}
         return dataclasses.replace(self, **changes)
 
+    def only_dst(self) -> "Instruction":
+        """An instruction with the same `dst`, for running a second time: it writes nothing else."""
+        return self
+
+    def without_registers(self) -> "Instruction":
+        """The same instruction where nothing reads the registers that it writes."""
+        return self
+
     def substitute(self, symbol: Symbol, value: Affine) -> Self:
         """The same instruction with a loop index replaced; a mask that this decides is dropped."""
         changes: dict[str, Any] = {}
@@ -119,7 +131,14 @@ class Instruction:
             RuleError: naming the rule, what was given and what is allowed.
         """
         for name, access in self.operands().items():
-            check_bounds(access, self.mask, f"{self.name}'s {name}")
+            check_bounds(access, self.mask, f"{self.name}'s {name}", self._masked_shape())
+
+    def _masked_shape(self) -> tuple[int, ...] | None:
+        """The shape that the mask speaks of: that of the first operand that it fits, the written ones first."""
+        if self.mask is None:
+            return None
+        shapes = [a.shape for a in (*self.written(), *self.operands().values())]
+        return next((shape for shape in shapes if self.mask.fits(shape)), None)
 
     @abstractmethod
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:

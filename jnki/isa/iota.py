@@ -14,7 +14,7 @@ from jnki.dtypes import cast, int32
 from jnki.errors import RuleError
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import store
-from jnki.isa.rules import check_on_chip, check_partitions
+from jnki.isa.rules import check_mask, check_on_chip, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target
@@ -44,6 +44,7 @@ class Iota(Instruction):
                 given=f"expression {list(self.expr.shape)}, dst {list(self.dst.shape)}",
                 allowed="equal shapes",
             )
+        check_mask(self, "dst", self.dst)
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:

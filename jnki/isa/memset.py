@@ -1,5 +1,6 @@
 """`nki.isa.memset`: a tile filled with one constant, on the Vector or GpSimd Engine."""
 
+import operator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.buffer import Space
+from jnki.access.index import Index, NonAffine
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import ElementType, cast, float32, int32
@@ -15,7 +17,7 @@ from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import store
-from jnki.isa.rules import check_engine, check_on_chip, check_partitions
+from jnki.isa.rules import check_engine, check_mask, check_on_chip, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target
@@ -49,6 +51,7 @@ class Memset(Instruction):
                 given="gpsimd",
                 allowed="vector, unknown",
             )
+        check_mask(self, "dst", self.dst)
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
@@ -71,6 +74,8 @@ def as_number(instruction: str, value: Any) -> float | int | bool:
     Raises:
         RuleError: the argument is no scalar constant.
     """
+    if isinstance(value, (Index, NonAffine)):
+        return operator.index(value)  # a loop index: its loop is recorded again, unrolled
     match value:
         case bool() | int() | float():
             return value

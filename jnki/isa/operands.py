@@ -1,12 +1,15 @@
 """Reading and writing operands: what instructions share."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jnki.access.access import Access
+from jnki.access.access import Access, Dim
 from jnki.access.mask import Mask
+from jnki.access.ref import Ref, resolve
+from jnki.dtypes import cast, float32
 from jnki.memory import DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import write
@@ -22,6 +25,31 @@ def store(memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, mas
     enabled = None if mask is None else mask.evaluate(access.shape, at)
     value = jnp.broadcast_to(value, access.shape)
     return memory.set(access.buffer, write(memory.get(access.buffer), access, value, at, enabled=enabled))
+
+
+def store_float32(
+    memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, enabled: jax.Array | None
+) -> DeviceMemory:
+    """Memory with float32 values cast to the type of a direct operand, where `enabled` has true."""
+    value = cast(value, float32, access.dtype).reshape(access.shape)
+    mask = None if enabled is None else enabled.reshape(access.shape)
+    return memory.set(access.buffer, write(memory.get(access.buffer), access, value, at, enabled=mask))
+
+
+def as_column(access: Access, rank: int) -> Access:
+    """A vector operand with trailing axes of size 1 up to `rank`, so that it shares all axes with a tile."""
+    missing = max(0, rank - len(access.dims))
+    dims = (*access.dims, *(Dim(0, 1) for _ in range(missing)))
+    bounds = tuple(replace(b, steps=(*b.steps, *(0,) * missing)) for b in access.unchecked)
+    return Access(access.buffer, access.offset, dims, access.indirect, bounds)
+
+
+def tiles(memory: DeviceMemory, *, data: Ref, **others: Any) -> dict[str, Any]:
+    """References as accesses, each with trailing axes of size 1 up to the rank of `data`; all else as it is."""
+    tile = resolve(data, memory.buffer)
+    rank = len(tile.dims)
+    found = {n: as_column(resolve(r, memory.buffer), rank) if isinstance(r, Ref) else r for n, r in others.items()}
+    return {"data": tile, **found}
 
 
 def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | None:

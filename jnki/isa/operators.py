@@ -126,13 +126,17 @@ def name_of(op: Any) -> str | None:
     return op.__name__ if is_numpy and hasattr(op, "__name__") else None
 
 
-def operator(op: Any, instruction: str, argument: str = "op") -> Operator:
+def operator(op: Any, instruction: str, argument: str = "op", *, by_name: bool = False) -> Operator:
     """The operator that `op` stands for.
+
+    Args:
+        op: a dialect's function, a NumPy function, or, with `by_name`, a string.
+        instruction, argument: who asks, for the message.
 
     Raises:
         RuleError: it is none of the documented ones.
     """
-    name = name_of(op)
+    name = op if by_name and isinstance(op, str) else name_of(op)
     found = OPERATORS.get(_BY_ALIAS.get(name or "", name or ""))
     if found is None:
         raise RuleError(

@@ -4,6 +4,7 @@ import math
 
 from jnki.access.access import Access
 from jnki.access.buffer import Space
+from jnki.errors import not_modelled
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operators import Operator
@@ -27,6 +28,8 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
             given=str(access),
             allowed="static indices; nisa.dma_copy gathers and scatters",
         )
+    if access.indirect is not None:
+        raise not_modelled(f"a dynamic index on '{operand}' of {instruction.name}")
     check_tile(instruction, operand, access)
 
 
@@ -48,14 +51,26 @@ def check_tile(instruction: Instruction, operand: str, access: Access) -> None:
 
 
 def check_partitions(instruction: Instruction, operand: str, access: Access, target: Target) -> None:
-    """The operand spans no more partitions than the target has."""
-    partitions = access.shape[0] if access.shape else 1
+    """The operand, and the tile that it is a part of, have no more partitions than the target."""
+    buffer = access.buffer
+    partitions = max(access.shape[0] if access.shape else 1, buffer.shape[buffer.partition_axis])
     if partitions > target.partition_count:
         raise instruction.error(
             "err_num_partition_exceed_arch_limit",
             f"'{operand}' spans too many partitions",
-            given=f"{partitions} partitions ({list(access.shape)})",
+            given=f"{partitions} partitions ({list(access.shape)} of {buffer})",
             allowed=f"at most {target.partition_count} on {target.name}",
+        )
+
+
+def check_mask(instruction: Instruction, operand: str, access: Access) -> None:
+    """The mask, if any, broadcasts to the shape of the operand that it speaks of."""
+    if instruction.mask is not None and not instruction.mask.fits(access.shape):
+        raise instruction.error(
+            f"{instruction.name}.mask",
+            f"the mask does not fit '{operand}'",
+            given=f"mask {list(instruction.mask.shape)}, {operand} {list(access.shape)}",
+            allowed=f"a shape that broadcasts to that of {operand}",
         )
 
 

@@ -11,7 +11,7 @@ from jnki.dtypes import cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store
-from jnki.isa.rules import check_engine, check_on_chip, check_partitions, check_same_tile
+from jnki.isa.rules import check_engine, check_mask, check_on_chip, check_partitions, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target
@@ -51,6 +51,7 @@ class TensorCopy(Instruction):
                 given="gpsimd",
                 allowed="vector, scalar, unknown",
             )
+        check_mask(self, "dst", self.dst)
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:

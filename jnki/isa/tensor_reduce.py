@@ -2,20 +2,23 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from jnki.access.access import Access
+from jnki.access.mask import as_mask
+from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load
-from jnki.isa.operators import OPERATORS
+from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
-from jnki.target import Target
+from jnki.source import user_location
+from jnki.target import TRN2, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +86,40 @@ class TensorReduce(Instruction):
         result = operator.reduction(value, axis=axis)
         result = cast(-result if self.negate else result, kind, self.dst.dtype).reshape(self.dst.shape)
         return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
+
+
+def tensor_reduce(
+    memory: DeviceMemory,
+    *,
+    dst: Ref,
+    op: Any,
+    data: Ref,
+    axes: int = 1,
+    negate: bool = False,
+    mask: Any = None,
+    target: Target = TRN2,
+) -> DeviceMemory:
+    """Memory with a tile reduced along its last axes: the functional form of `nki.isa.tensor_reduce`.
+
+    Args:
+        dst: an SBUF or PSUM reference with one element per reduction.
+        op: an operator that reduces, by its name or as a NumPy function.
+        data: an SBUF or PSUM reference.
+        axes: how many trailing axes are reduced, 1 to 4.
+        negate: whether the result is multiplied by -1.
+        mask: over `data`; where false, an element takes no part.
+
+    Raises:
+        RuleError: the instruction breaks a rule.
+    """
+    instruction = TensorReduce(
+        dst=resolve(dst, memory.buffer),
+        data=resolve(data, memory.buffer),
+        op=operator(op, "tensor_reduce", by_name=True).name,
+        axes=axes,
+        negate=negate,
+        mask=as_mask(mask),
+        location=user_location(),
+    )
+    instruction.check(target)
+    return instruction.execute(memory)

@@ -8,15 +8,18 @@ import jax
 import jax.numpy as jnp
 
 from jnki.access.access import Access
+from jnki.access.mask import as_mask
+from jnki.access.ref import Ref
 from jnki.dtypes import ElementType, cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.memset import constant
-from jnki.isa.operands import load, store
-from jnki.isa.operators import OPERATORS
+from jnki.isa.memset import as_number, constant
+from jnki.isa.operands import load, store, tiles
+from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_vector
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
-from jnki.target import Target
+from jnki.source import user_location
+from jnki.target import TRN2, Target
 
 Operand = Access | float | int | bool | None
 
@@ -145,3 +148,46 @@ def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: i
         tile = cast(tile, operand.dtype, kind) if kind == float32 else tile.astype(kind.storage)
         return tile.reshape(-1, *(1,) * (rank - 1))
     return jnp.asarray(constant(operand, kind))
+
+
+def tensor_scalar(
+    memory: DeviceMemory,
+    *,
+    dst: Ref,
+    data: Ref,
+    op0: Any,
+    operand0: Ref | float,
+    reverse0: bool = False,
+    op1: Any = None,
+    operand1: Ref | float | None = None,
+    reverse1: bool = False,
+    engine: Engine = Engine.unknown,
+    mask: Any = None,
+    target: Target = TRN2,
+) -> DeviceMemory:
+    """Memory with one or two operators applied to a tile: the functional form of `nki.isa.tensor_scalar`.
+
+    Args:
+        dst, data: SBUF or PSUM references with equal partitions and elements per partition.
+        op0, op1: operators, by name or as NumPy functions.
+        operand0, operand1: numbers, or `[P, 1]` references.
+        reverse0, reverse1: whether the operand stands on the left.
+        engine: vector, scalar, gpsimd or unknown.
+        mask: where false, `dst` stays as it was.
+
+    Raises:
+        RuleError: the instruction breaks a rule.
+    """
+    numbers = [v if v is None or isinstance(v, Ref) else as_number("tensor_scalar", v) for v in (operand0, operand1)]
+    instruction = TensorScalar(
+        op0=operator(op0, "tensor_scalar", "op0", by_name=True).name,
+        reverse0=reverse0,
+        op1=None if op1 is None else operator(op1, "tensor_scalar", "op1", by_name=True).name,
+        reverse1=reverse1,
+        engine=engine,
+        mask=as_mask(mask),
+        location=user_location(),
+        **tiles(memory, dst=dst, data=data, operand0=numbers[0], operand1=numbers[1]),
+    )
+    instruction.check(target)
+    return instruction.execute(memory)

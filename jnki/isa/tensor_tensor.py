@@ -8,15 +8,19 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Space
+from jnki.access.mask import as_mask
+from jnki.access.ref import Ref, resolve
 from jnki.dtypes import ElementType, cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store
 from jnki.isa.operators import OPERATORS, Operator
+from jnki.isa.operators import operator as operator_of
 from jnki.isa.promotion import promote
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
-from jnki.target import Target
+from jnki.source import user_location
+from jnki.target import TRN2, Target
 
 # GpSimd computes these exactly on 32-bit integers, where the Vector Engine goes through float32.
 _INTEGER_OPERATORS = frozenset({"add", "subtract", "multiply"})
@@ -126,3 +130,38 @@ def combine(
         common = promote(a_type, b_type)
         return op.function(a.astype(common.storage), b.astype(common.storage)), common
     return op.function(cast(a, a_type, float32), cast(b, b_type, float32)), float32
+
+
+def tensor_tensor(
+    memory: DeviceMemory,
+    *,
+    dst: Ref,
+    data1: Ref,
+    data2: Ref,
+    op: Any,
+    engine: Engine = Engine.unknown,
+    mask: Any = None,
+    target: Target = TRN2,
+) -> DeviceMemory:
+    """Memory with an operator applied to two tiles: the functional form of `nki.isa.tensor_tensor`.
+
+    Args:
+        dst, data1, data2: SBUF or PSUM references with equal partitions and elements per partition.
+        op: a binary operator, by its name or as a NumPy function.
+        engine: vector, gpsimd or unknown.
+        mask: where false, `dst` stays as it was.
+
+    Raises:
+        RuleError: the instruction breaks a rule.
+    """
+    instruction = TensorTensor(
+        dst=resolve(dst, memory.buffer),
+        data1=resolve(data1, memory.buffer),
+        data2=resolve(data2, memory.buffer),
+        op=operator_of(op, "tensor_tensor", by_name=True).name,
+        engine=engine,
+        mask=as_mask(mask),
+        location=user_location(),
+    )
+    instruction.check(target)
+    return instruction.execute(memory)

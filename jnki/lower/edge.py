@@ -51,7 +51,7 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
             f"kernel '{kernel}' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
             "kernel.with_fault(...), kernel.on_fault('callback') or checkify",
             UnreportedFaultWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return tuple(poisoned(o, fault.occurred) for o in outputs)
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -90,8 +91,15 @@ class Kernel:
 
     def __getitem__(self, grid: Any) -> "Kernel":
         """This kernel with an SPMD launch grid: `kernel[4, 2](x)` runs eight instances."""
-        sizes = grid if isinstance(grid, tuple) else (grid,)
-        return self._with(grid=tuple(int(n) for n in sizes))
+        sizes = tuple(int(operator.index(n)) for n in (grid if isinstance(grid, tuple) else (grid,)))
+        if any(n < 1 for n in sizes):
+            raise RuleError(
+                "spmd.grid",
+                f"kernel '{self.__name__}' cannot be launched on such a grid",
+                given=str(list(sizes)),
+                allowed="sizes of 1 or more",
+            )
+        return self._with(grid=sizes)
 
     def on_fault(self, policy: str) -> "Kernel":
         """This kernel with a policy for faults inside a transformation: "poison" (the default) or "callback"."""
@@ -160,6 +168,13 @@ class Kernel:
                 allowed="a call without a grid",
             )
         recorder = current(self.__name__)
+        if self._target not in (None, recorder.target):
+            raise RuleError(
+                "kernel.nested_target",
+                f"kernel '{self.__name__}' is called inside a kernel for another target",
+                given=f"{self._target.name} in {recorder.target.name}",
+                allowed="the same target, or a kernel that names none",
+            )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
         try:
             return self._function(*args, **kwargs)
@@ -170,21 +185,18 @@ class Kernel:
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
         target = self._target or default_target()
-        try:
-            key: Any = (quick_key(args, kwargs), self._grid, target)
-            entry = self._cache.get(key)
-        except TypeError:
-            key, entry = None, None
-        if entry is not None and not kwargs:
+        quick = None if kwargs else quick_key(args)
+        entry = None if quick is None else self._cache.get((quick, self._grid, target))
+        if entry is not None:
             return entry, [a for a in args if isinstance(a, (np.ndarray, jax.Array))]
         bound, arguments = self._bind(args, kwargs)
+        key = (arguments.key, self._grid, target)
+        entry = self._cache.get(key)
         if entry is None:
-            slow = (arguments.key, self._grid, target)
-            entry = self._cache.get(slow)
-            if entry is None:
-                entry = self._cache[slow] = self._record(bound, arguments, target)
-            if key is not None:
-                self._cache[key] = entry
+            entry = self._cache[key] = self._record(bound, arguments, target)
+        # Without binding nobody sees an array that is a default.
+        if quick is not None and len(arguments.arrays) == sum(isinstance(a, (np.ndarray, jax.Array)) for a in args):
+            self._cache[quick, self._grid, target] = entry
         return entry, arguments.arrays
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:

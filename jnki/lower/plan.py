@@ -78,7 +78,7 @@ def plan(loop: Loop, form: Form | None = None) -> Plan:
     carried = tuple(b for b in shared if b not in remade)
     may_fault = any(i.may_fault for i in instructions(body))
     return Plan(
-        form=_form(loop, body, carried, form),
+        form=_form(loop, body, carried, remade, form),
         body=body,
         slabs_in=slabs_in,
         slabs_out=slabs_out,
@@ -88,14 +88,17 @@ def plan(loop: Loop, form: Form | None = None) -> Plan:
     )
 
 
-def _form(loop: Loop, body: tuple[Node, ...], carried: tuple[Buffer, ...], asked: Form | None) -> Form:
+def _form(
+    loop: Loop, body: tuple[Node, ...], carried: tuple[Buffer, ...], remade: tuple[Buffer, ...], asked: Form | None
+) -> Form:
     if carried or any(i.has_side_effect for i in instructions(body)):
         return Form.SCAN
     if asked is not None:
         return asked
     if _moves_elsewhere(loop, body):
         return Form.SCAN
-    return Form.BATCH if loop.symbol.trips * _local_bytes(loop) <= BATCH_LIMIT_BYTES else Form.SCAN
+    in_one_iteration = _local_bytes(loop) + sum(b.size_bytes for b in remade)
+    return Form.BATCH if loop.symbol.trips * in_one_iteration <= BATCH_LIMIT_BYTES else Form.SCAN
 
 
 def _moves_elsewhere(loop: Loop, body: tuple[Node, ...]) -> bool:

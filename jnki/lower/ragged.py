@@ -14,17 +14,21 @@ from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, Node, instructions
 
 
-def split_edges(loop: Loop) -> list[Loop | tuple[Node, ...]]:
-    """The loop in pieces, in order: loops whose masks the index does not decide, and single iterations."""
+def split_edges(loop: Loop) -> list[Loop | int]:
+    """The loop in pieces, in order: loops whose masks the index does not decide, and numbers of single iterations."""
     if loop.symbol.trips < 2 or not _undecided(loop.body, loop.symbol):
         return [loop]
     last = loop.symbol.trips - 1
+    if last == 1:
+        return [0, 1]
     main = _shifted(loop, last, 0)
     if not _undecided(main.body, main.symbol):
-        return [main, at_iteration(loop, last)]
+        return [main, last]
     rest = _shifted(loop, last, 1)
-    if not _undecided(rest.body, rest.symbol):
-        return [at_iteration(loop, 0), rest]
+    # A fault tells the number of the iteration; a loop that starts at the second one would tell one too few.
+    may_fault = any(i.may_fault for i in instructions(loop.body))
+    if not may_fault and not _undecided(rest.body, rest.symbol):
+        return [0, rest]
     return [loop]
 
 

@@ -9,6 +9,7 @@ from jax import lax
 from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer
+from jnki.lower.manual_axes import varying_axes, varying_over
 from jnki.lower.plan import Form, Plan, plan
 from jnki.lower.ragged import at_iteration, split_edges
 from jnki.lower.slabs import Slab
@@ -40,19 +41,17 @@ def _run_loop(loop: Loop, memory: DeviceMemory, at: Loops, form: Form | None) ->
         return memory
     for piece in split_edges(loop):
         match piece:
-            case Loop(symbol=symbol) if symbol.trips > 1:
-                memory = _run_planned(piece, plan(piece, form), memory, at, form)
             case Loop():
-                memory = _run_single(at_iteration(piece, 0), piece, memory, at, form)
-            case _:
-                memory = _run_single(piece, loop, memory, at, form)
+                memory = _run_planned(piece, plan(piece, form), memory, at, form)
+            case int():
+                memory = _run_single(loop, piece, memory, at, form)
     return memory
 
 
-def _run_single(
-    nodes: tuple[Node, ...], loop: Loop, memory: DeviceMemory, at: Loops, form: Form | None
-) -> DeviceMemory:
-    return run_block(nodes, memory, at, form).without(frozenset(loop.buffers))
+def _run_single(loop: Loop, number: int, memory: DeviceMemory, at: Loops, form: Form | None) -> DeviceMemory:
+    """One iteration; its number is told to those who report faults."""
+    body = at_iteration(loop, number)
+    return run_block(body, memory, at.inside(loop.symbol, number), form).without(frozenset(loop.buffers))
 
 
 def _run_planned(loop: Loop, how: Plan, memory: DeviceMemory, at: Loops, form: Form | None) -> DeviceMemory:
@@ -100,12 +99,15 @@ def _scan(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[ja
     def body(carry: Any, xs: Any) -> Any:
         carried, _, fault = carry
         carried, parts, remade, found = step(carried, *xs)
-        return (carried, remade, fault.or_else(found) if how.may_fault else fault), parts
+        after = (carried, remade, fault.or_else(found) if how.may_fault else fault)
+        return varying_over(axes, after), parts
 
     carried = tuple(outer.get(b) for b in how.carried)
     remade = tuple(outer.get(b) for b in how.remade)
     xs = (jnp.arange(loop.symbol.trips, dtype=jnp.int32), first)
-    (carried, remade, fault), parts = lax.scan(body, (carried, remade, outer.fault), xs)
+    axes = varying_axes(outer, slabs)
+    before = varying_over(axes, (carried, remade, outer.fault))
+    (carried, remade, fault), parts = lax.scan(body, before, xs)
     parts = tuple(jnp.moveaxis(array, 0, s.axis) for array, s in zip(parts, how.slabs_out))
     return carried, parts, remade, fault
 

@@ -127,8 +127,10 @@ def overwrites(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
 
 
 def _fills(instruction: Instruction, access: Access) -> bool:
-    if instruction.mask is not None or instruction.reads_destination or access.indirect is not None:
+    if instruction.mask is not None or instruction.reads_destination:
         return False
+    if any(operand.indirect is not None for operand in instruction.operands().values()):
+        return False  # a row that is out of bounds moves nothing
     block = block_of(access)
     return block is not None and block.is_dense and block.covers(access.buffer.shape)
 

@@ -33,7 +33,8 @@ def trimmed(instruction: Instruction) -> Instruction:
         return instruction
     if any(not _fits(access, shape[: len(box)]) for access in accesses.values()):
         return instruction
-    if any(access.shape[: len(box)] != shape[: len(box)] for access in instruction.written()):
+    whole = [a for name, a in accesses.items() if name in instruction.writes and name not in instruction.row_results]
+    if any(access.shape[: len(box)] != shape[: len(box)] for access in whole):
         return instruction
     changes: dict[str, Any] = {name: access.restricted(_own(access, box)) for name, access in accesses.items()}
     return replace(instruction, mask=None, **changes)

@@ -79,6 +79,13 @@ class DeviceMemory:
         if array is None:
             names = ", ".join(n for s, n in self._arrays if s is space) or "none"
             raise RuleError("memory.name", f"{space} holds no tensor '{name}'", given=name, allowed=names)
+        if dtype is not None and dtype.storage != array.dtype:
+            raise RuleError(
+                "memory.dtype",
+                f"tensor '{name}' in {space} does not hold elements of {dtype}",
+                given=f"an array of {array.dtype}",
+                allowed=f"an array of {dtype.storage}",
+            )
         return Buffer(name, space, tuple(array.shape), dtype or element_type(array.dtype))
 
     def __contains__(self, buffer: Buffer) -> bool:

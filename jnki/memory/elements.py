@@ -52,17 +52,20 @@ def _carried(access: Access, at: Loops, rows: jax.Array | None) -> tuple[jax.Arr
     digits = split(access.indirect.step, access.buffer.strides) if access.indirect else [0] * len(access.buffer.shape)
     positions: list[jax.Array] = []
     carry: Any = 0
+    least = most = 0  # bounds of the carry
     indices = list(zip(coordinates(access), digits, access.buffer.shape))
     for axis in reversed(range(len(indices))):
         index, digit, size = indices[axis]
         low, high = index.bounds(access.shape)
         reach = digit * (access.indirect.size - 1) if access.indirect else 0
-        if not -INT32_LIMIT < low <= high + reach + 1 < INT32_LIMIT:
+        low, high = low + least + min(0, reach), high + most + max(0, reach)
+        if not -INT32_LIMIT < low <= high < INT32_LIMIT:
             raise not_modelled(f"a pattern that wraps axis {axis} of {list(access.buffer.shape)} so often")
         position = _positions(access, index.start, index.steps, digit, at, rows) + carry
-        if axis and (low < 0 or high + reach >= size):
+        if axis and (low < 0 or high >= size):
             carry, position = position // size, position % size
+            least, most = low // size, high // size
         else:
-            carry = 0
+            carry = least = most = 0
         positions.append(position)
     return tuple(reversed(positions))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jnki.access.access import Access
+from jnki.memory.bits import as_bits
 from jnki.memory.elements import element_axes, element_positions
 from jnki.memory.layout import Block, block_of, row_block_of
 from jnki.memory.loops import Loops
@@ -38,19 +39,28 @@ def read(array: jax.Array, access: Access, at: Loops, rows: jax.Array | None = N
     if access.is_whole:
         return array.reshape(access.shape)
     if access.indirect is None and (block := block_of(access)) is not None:
-        return tile_from_window(_window(array, block, at), block, access.shape)
+        return _read_block(array, access, block, at)
     if (block := row_block_of(access)) is not None:
         return _gather_rows(array, access, block, at, rows)
     return _gather_elements(array, access, at, rows)
 
 
-def _window(array: jax.Array, block: Block, at: Loops) -> jax.Array:
+def _read_block(array: jax.Array, access: Access, block: Block, at: Loops) -> jax.Array:
+    static = all(axis.start.is_constant for axis in block.axes)
+
+    def tile(array: jax.Array, *starts: jax.Array) -> jax.Array:
+        return tile_from_window(_window(array, block, starts), block, access.shape)
+
+    return as_bits(tile, array, indices=() if static else tuple(dynamic_starts(block, at)))
+
+
+def _window(array: jax.Array, block: Block, dynamic: tuple[jax.Array, ...]) -> jax.Array:
     if block.covers(array.shape):
         return array
-    if all(axis.start.is_constant for axis in block.axes):
-        starts = [axis.start.constant for axis in block.axes]
-        return lax.slice(array, starts, [s + axis.extent for s, axis in zip(starts, block.axes)])
-    return lax.dynamic_slice(array, dynamic_starts(block, at), block.window_shape)
+    if dynamic:
+        return lax.dynamic_slice(array, dynamic, block.window_shape)
+    starts = [axis.start.constant for axis in block.axes]
+    return lax.slice(array, starts, [s + axis.extent for s, axis in zip(starts, block.axes)])
 
 
 def dynamic_starts(block: Block, at: Loops) -> list[Any]:
@@ -64,12 +74,19 @@ def _gather_rows(array: jax.Array, access: Access, block: Block, at: Loops, rows
         collapsed_slice_dims=(),
         start_index_map=tuple(range(array.ndim)),
     )
-    windows = lax.gather(array, starts, numbers, block.window_shape, mode=lax.GatherScatterMode.CLIP)
-    return tile_from_window(windows, block, access.shape, leading=1)
+
+    def tile(array: jax.Array, starts: jax.Array) -> jax.Array:
+        windows = lax.gather(array, starts, numbers, block.window_shape, mode=lax.GatherScatterMode.CLIP)
+        return tile_from_window(windows, block, access.shape, leading=1)
+
+    return as_bits(tile, array, indices=(starts,))
 
 
 def _gather_elements(array: jax.Array, access: Access, at: Loops, rows: jax.Array | None) -> jax.Array:
-    table = array.reshape(element_axes(access))
-    positions = element_positions(access, at, rows)
-    inside = tuple(jnp.clip(p, 0, n - 1) for p, n in zip(positions, table.shape))
-    return table.at[inside].get(mode="clip", wrap_negative_indices=False)
+    axes = element_axes(access)
+    inside = tuple(jnp.clip(p, 0, n - 1) for p, n in zip(element_positions(access, at, rows), axes))
+
+    def tile(array: jax.Array, *inside: jax.Array) -> jax.Array:
+        return array.reshape(axes).at[inside].get(mode="clip", wrap_negative_indices=False)
+
+    return as_bits(tile, array, indices=inside)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from jnki.access.access import Access
 from jnki.access.affine import Affine
-from jnki.access.coordinates import coordinates, inside
+from jnki.access.coordinates import coordinates, inside, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +87,29 @@ def block_of(access: Access) -> Block | None:
 def row_block_of(access: Access) -> Block | None:
     """The block that dims 1, 2, ... of `access` form within each row of dim 0; None where they form none."""
     block = _block(access, range(1, len(access.dims)))
-    if block is None:
+    if block is None or not all(_row_fits(access, block, axis) for axis in range(len(block.axes))):
         return None
-    for walk, size, axis in zip(block.axes, access.buffer.shape, range(len(block.axes))):
-        low, high = walk.start.bounds()
-        on_row_axis = access.indirect is not None and axis == access.indirect.axis
-        if not on_row_axis and (low < 0 or high + walk.extent > size) and not _moves_by_row(access, axis):
-            return None
     return block
 
 
-def _moves_by_row(access: Access, axis: int) -> bool:
-    return bool(access.dims) and coordinates(access)[axis].steps[0] != 0
+def _row_fits(access: Access, block: Block, axis: int) -> bool:
+    """Whether the window of every row that may be used is inside of `axis`.
+
+    A window that sticks out would be pushed back inside whole. Two sorts may: rows whose index is out of bounds, and,
+    where a window is one place long, rows beyond either end of axis 0: there is nothing there that a row could mean.
+    """
+    walk, size = block.axes[axis], access.buffer.shape[axis]
+    low, high = walk.start.bounds()
+    if access.dims:
+        reach = coordinates(access)[axis].steps[0] * (access.dims[0].count - 1)
+        low, high = low + min(0, reach), high + max(0, reach)
+    if access.indirect is not None:
+        digit = split(access.indirect.step, access.buffer.strides)[axis]
+        if digit and access.indirect.walks_axis:
+            return True
+        reach = digit * (access.indirect.size - 1)
+        low, high = low + min(0, reach), high + max(0, reach)
+    return (low >= 0 and high + walk.extent <= size) or (axis == 0 and walk.extent == 1)
 
 
 def _block(access: Access, dims: range) -> Block | None:

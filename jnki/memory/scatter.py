@@ -17,7 +17,7 @@ from jnki.memory.elements import element_axes, element_positions
 from jnki.memory.gather import dynamic_starts, read
 from jnki.memory.layout import Block, block_of, row_block_of
 from jnki.memory.loops import Loops
-from jnki.memory.rows import row_starts
+from jnki.memory.rows import row_starts, rows_are_disjoint
 from jnki.memory.tiles import walked, window_from_tile
 
 
@@ -49,9 +49,16 @@ def write(
         return as_bits(_select, value, array, indices=(mask,))
     if access.indirect is None and (block := block_of(access)) is not None:
         return _write_block(array, access, block, value, at, enabled)
-    if access.indirect is not None and (block := row_block_of(access)) is not None and not block.broadcast:
+    if (block := _rows_to_write(access)) is not None:
         return _write_rows(array, access, block, value, at, rows, enabled)
     return _write_elements(array, access, value, at, rows, enabled)
+
+
+def _rows_to_write(access: Access) -> Block | None:
+    """The window of each row of an indirect access, where different rows are the same window or disjoint ones."""
+    if access.indirect is None or (block := row_block_of(access)) is None or block.broadcast:
+        return None
+    return block if rows_are_disjoint(access, block) else None
 
 
 def _select(value: jax.Array, old: jax.Array, where: jax.Array) -> jax.Array:
@@ -188,7 +195,7 @@ def accumulate(
         value = jnp.where(enabled, value, jnp.float32(-0.0))
     if access.indirect is None and (block := block_of(access)) is not None and not block.broadcast:
         return write(array, access, finish(before + value), at, rows, enabled)
-    if access.indirect is not None and (block := row_block_of(access)) is not None and not block.broadcast:
+    if (block := _rows_to_write(access)) is not None:
         return _accumulate_rows(array, access, block, before, value, at, finish, rows, enabled)
     return _accumulate_elements(array, access, before, value, at, finish, rows, enabled)
 

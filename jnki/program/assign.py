@@ -72,8 +72,13 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
         recorder.supersede(producer, redirected)
         return
     _on_chip(source, "source")
-    copy = make_copy(to, _fitted(to, source), value._mask, Engine.unknown, recorder.target)
-    recorder.emit(copy)
+    recorder.emit(make_copy(to, _fitted(to, source), written_part(recorder, value), Engine.unknown, recorder.target))
+
+
+def written_part(recorder: Recorder, value: Tensor) -> Mask | None:
+    """The mask of the instruction that made `value`, as long as nothing else can have written the rest."""
+    is_alone = value._scope is recorder.scope and recorder.alone_wrote(value._producer, value._access.buffer)
+    return value._mask if is_alone else None
 
 
 def _fitted(to: Access, source: Access) -> Access:

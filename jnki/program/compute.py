@@ -5,13 +5,14 @@ few). Everything is checked by the instruction itself.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
-from jnki.access.mask import Mask, as_mask
+from jnki.access.mask import Comparison, Mask, as_mask
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
@@ -22,7 +23,7 @@ from jnki.isa.promotion import of_scalar, promote
 from jnki.isa.tensor_reduce import TensorReduce
 from jnki.isa.tensor_scalar import TensorScalar
 from jnki.isa.tensor_tensor import TensorTensor
-from jnki.program.assign import copied_to_sbuf
+from jnki.program.assign import copied_to_sbuf, written_part
 from jnki.program.recorder import Recorder, current
 from jnki.program.tensor import Tensor, as_tensor, new_tile
 from jnki.program.views import broadcast_access
@@ -111,9 +112,22 @@ def scalar_op(
 
 
 def reduction(
-    op: str, x: Any, axis: int | Sequence[int], *, dtype: Any = None, mask: Any = None, keepdims: bool = False
+    op: str,
+    x: Any,
+    axis: int | Sequence[int],
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+    keepdims: bool = False,
+    result: ElementType | None = None,
 ) -> Tensor:
     """A new tile with `x` reduced along free axes (any of them: a view puts them last).
+
+    Args:
+        dtype: element type of the result.
+        mask: over `x`: what takes no part.
+        keepdims: whether reduced axes stay, with size 1.
+        result: the type where `dtype` is None; by default that of `x`.
 
     Raises:
         RuleError: an axis is the partition axis, or none of the tile's.
@@ -121,14 +135,9 @@ def reduction(
     recorder = current(f"nl.{op}")
     source = _tile(x, op, "x")
     axes = free_axes(source, axis, op)
-    kind = source.dtype if dtype is None else element_type(dtype)
-    kept = [d for d in range(len(source.dims)) if d not in axes]
-    moved = _permuted(source, (*kept, *axes))
-    predicate = as_mask(mask)
-    if predicate is not None and kept + list(axes) != sorted(kept + list(axes)):
-        raise RuleError(
-            f"{op}.axis", "a mask needs the reduced axes last", given=f"axis {axis}", allowed="the last free axes"
-        )
+    kind = (result or source.dtype) if dtype is None else element_type(dtype)
+    order = (*(d for d in range(len(source.dims)) if d not in axes), *axes)
+    moved, predicate = _permuted(source, order), _permuted_mask(as_mask(mask), order)
     shape = tuple((1 if keepdims and d in axes else n) for d, n in enumerate(source.shape) if keepdims or d not in axes)
     if len(shape) == 1:
         shape = (*shape, 1)
@@ -163,7 +172,7 @@ def in_place(op: str, destination: Tensor, value: Any) -> None:
             source = copied_to_sbuf(value).access
         source = broadcast_access(source, dst.shape) if source.shape != dst.shape else source
         instruction: Instruction = TensorTensor(
-            dst=dst, data1=dst, data2=source, op=op, mask=value._mask, location=user_location()
+            dst=dst, data1=dst, data2=source, op=op, mask=written_part(recorder, value), location=user_location()
         )
     else:
         instruction = TensorScalar(dst=dst, data=dst, op0=op, operand0=as_number(op, value), location=user_location())
@@ -193,7 +202,20 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
     if order == tuple(range(len(order))):
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
-    return Access(source.buffer, source.offset, dims)
+    bounds = tuple(replace(bound, steps=tuple(bound.steps[d] for d in order)) for bound in source.unchecked)
+    return Access(source.buffer, source.offset, dims, None, bounds)
+
+
+def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
+    """The mask of a tile whose dims are put in another order."""
+    if mask is None or order == tuple(range(len(order))):
+        return mask
+    moved = []
+    for c in mask.comparisons:
+        missing = len(order) - len(c.steps)
+        steps, shape = (0,) * missing + c.steps, (1,) * missing + c.shape
+        moved.append(Comparison(c.base, tuple(steps[d] for d in order), tuple(shape[d] for d in order), c.test))
+    return Mask(tuple(moved))
 
 
 def _together(op: str, x: Access, y: Access, partitions: bool) -> tuple[Access, Access]:
@@ -250,3 +272,10 @@ def unary_alu(op: str, x: Any, *, dtype: Any = None, mask: Any = None, result: E
         ),
         dtype_is_explicit=dtype is not None,
     )
+
+
+def negative(x: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """A new tile with `-x`, of the type of `x` unless `dtype` says."""
+    source = as_tensor(x, "negative", "x")
+    kind = source.access.dtype if dtype is None else element_type(dtype)
+    return scalar_op("multiply", source, -1.0, kind, as_mask(mask), dtype_is_explicit=dtype is not None)

@@ -220,9 +220,14 @@ def _uses(nodes: tuple[Node, ...]) -> Iterator[Use]:
             continue
         accumulates = node.is_accumulation
         written = node.written()
+        # The order of what engines keep in registers is the author's business.
+        registers = {getattr(node, name) for name in node.registers}
         for access in written:
-            yield Use(node, access, True, accumulates)
+            if access not in registers:
+                yield Use(node, access, True, accumulates)
         for access in node.reads():
+            if access in registers:
+                continue
             yield Use(node, access, False, accumulates and access in written)
 
 

@@ -36,6 +36,8 @@ class Scope:
     buffers: list[Buffer]
     is_open: bool = True
     in_loop: bool = False
+    # What this block itself recorded last; None after a block inside of it.
+    last: Instruction | None = None
 
 
 @dataclass
@@ -45,22 +47,31 @@ class Recorder:
     Attributes:
         target, grid: of this recording.
         unrolled: keys of the loops whose index must be concrete.
-        immutable: parameters that the kernel may not write.
+        parameters: names of the parameters.
+        immutable: names of those that the kernel may not write.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
+        written: names of all buffers that any instruction writes.
+        programs: this instance's index on each axis of the grid.
     """
 
     target: Target
     grid: tuple[int, ...] = ()
     unrolled: frozenset[Any] = frozenset()
-    immutable: dict[Buffer, str] = field(default_factory=dict)
+    parameters: set[str] = field(default_factory=set)
+    immutable: set[str] = field(default_factory=set)
     kernel_code: list[Any] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=lambda: [Scope([], [])])
-    written: set[Buffer] = field(default_factory=set)
-    programs: list[Index | int] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+    programs: dict[int, Index | int] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
     _keys: dict[Symbol, Any] = field(default_factory=dict)
+    _open: list[Symbol] = field(default_factory=list)
     _abandoned: list[Symbol] = field(default_factory=list)
     _superseded: set[int] = field(default_factory=set)
+    _last_writer: dict[str, Instruction] = field(default_factory=dict)
+    _shared: dict[Any, Buffer] = field(default_factory=dict)
+    _shared_here: list[Any] = field(default_factory=list)
+    _registers: dict[str, Buffer] = field(default_factory=dict)
 
     # Tensors and instructions.
 
@@ -75,21 +86,52 @@ class Recorder:
         dtype: ElementType,
         partition_axis: int = 0,
         name: str = "",
-        kernel_level: bool = False,
     ) -> Buffer:
-        """A new buffer in the current scope (or outside of all loops, for `shared_hbm`)."""
-        scope = self.scopes[0] if kernel_level else self.scope
+        """A new buffer in the current scope."""
         buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis)
-        scope.buffers.append(buffer)
+        self.scope.buffers.append(buffer)
         return buffer
+
+    def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
+        """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line."""
+        line = source_key()
+        key = (line, self._shared_here.count(line), shape, dtype)
+        self._shared_here.append(line)
+        if key not in self._shared:
+            unique = self._unique(name or _assigned_name() or "tile")
+            self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
+            self.scopes[0].buffers.append(self._shared[key])
+        return self._shared[key]
+
+    def make_registers(self, name: str, shape: tuple[int, ...], dtype: ElementType) -> Buffer:
+        """The registers of an engine, the same ones throughout one instance of the grid."""
+        if name not in self._registers:
+            scope = [s for s in self.scopes if not s.in_loop][-1]
+            self._registers[name] = Buffer(self._unique(name), Space.SBUF, shape, dtype)
+            scope.buffers.append(self._registers[name])
+        return self._registers[name]
+
+    def is_outside_grid(self, buffer: Buffer) -> bool:
+        """Whether the buffer is a parameter or shared by all instances of the grid."""
+        shared = {b.name for b in self._shared.values()}
+        return buffer.name in shared or buffer.name in self.parameters
+
+    def start_instance(self) -> None:
+        """The kernel function starts anew, as another instance of the grid."""
+        self._shared_here.clear()
+        self._registers.clear()
 
     def _unique(self, name: str) -> str:
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return name if count == 0 else self._unique(f"{name}.{count}")
 
-    def reserve(self, name: str) -> None:
-        self._names[name] = self._names.get(name, 0) + 1
+    def add_parameter(self, buffer: Buffer, mutable: bool) -> None:
+        """The kernel has this parameter, and no buffer that it makes can have the same name."""
+        self._names[buffer.name] = 1
+        self.parameters.add(buffer.name)
+        if not mutable:
+            self.immutable.add(buffer.name)
 
     def emit(self, instruction: Instruction) -> None:
         """Appends a checked instruction to the open block.
@@ -98,53 +140,73 @@ class Recorder:
             RuleError: `err_cannot_update_immutable_parameter`.
         """
         self._restart_if_abandoned()
+        # An index that outlives its loop is a number, as Python has it: the loop cannot stay symbolic.
+        if outlived := tuple(s for s in instruction.symbols if s not in self._open):
+            raise NeedsConcrete(outlived)
         for access in instruction.written():
-            if access.buffer in self.immutable:
-                name = self.immutable[access.buffer]
+            name = access.buffer.name
+            if name in self.immutable:
                 raise instruction.error(
                     "err_cannot_update_immutable_parameter",
                     f"parameter '{name}' is immutable",
                     given=f"a write to {access.buffer}",
                     allowed=f"'{name}: nt.mutable_tensor', or a new tensor in nl.shared_hbm",
                 )
-            self.written.add(access.buffer)
+            self.written.add(name)
+            self._last_writer[name] = instruction
         self.scope.nodes.append(instruction)
+        self.scope.last = instruction
 
     def supersede(self, instruction: Instruction, replacement: Instruction) -> None:
         """Records `replacement`, which is `instruction` with another destination.
 
         The first one goes away when nothing turns out to read what it wrote: `tile[...] = nl.load(x)` is one DMA.
         """
-        self._superseded.add(id(instruction))
+        # What the first one writes besides its own tile, the second one writes too.
+        first = instruction.only_dst()
+        self.scope.nodes[-1] = first
+        self._superseded.add(id(first))
         self.emit(replacement)
 
     def is_last(self, instruction: Instruction | None) -> bool:
-        nodes = self.scope.nodes
-        return instruction is not None and bool(nodes) and nodes[-1] is instruction
+        """Whether nothing was recorded after `instruction`, and no block opened or closed."""
+        return instruction is not None and self.scope.last is instruction
 
-    def finished_body(self, read_outside: set[Buffer]) -> tuple[Node, ...]:
-        """All that was recorded, without the superseded instructions whose tile nobody reads."""
+    def alone_wrote(self, instruction: Instruction | None, buffer: Buffer) -> bool:
+        """Whether `instruction` is the last one so far that writes to `buffer`."""
+        return instruction is not None and self._last_writer.get(buffer.name) is instruction
+
+    def finished_body(self, read_outside: set[str]) -> tuple[Node, ...]:
+        """All that was recorded, without the superseded instructions whose tile nobody else uses.
+
+        Args:
+            read_outside: names of buffers that are read afterwards.
+        """
         self._restart_if_abandoned()
-        read = set(read_outside)
-        for node in _walk(self.scopes[0].nodes):
-            read.update(access.buffer for access in node.reads())
-        dead: set[Buffer] = set()
+        if self._open:
+            raise NeedsConcrete(tuple(self._open))
+        used, dead = set(read_outside), set[str]()
         for node in _walk(self.scopes[0].nodes):
             if id(node) in self._superseded:
-                dead.update(a.buffer for a in node.written() if a.buffer not in read)
-        self.scopes[0].buffers[:] = [b for b in self.scopes[0].buffers if b not in dead]
-        return _pruned(tuple(self.scopes[0].nodes), self._superseded, dead)
+                dead.update(a.buffer.name for a in node.written())
+                used.update(a.buffer.name for a in node.reads())
+            else:
+                used.update(a.buffer.name for operand in node.operands().values() for a in operand.accesses())
+        dead -= used
+        idle = _unread_registers(self.scopes[0].nodes)
+        self.scopes[0].buffers[:] = [b for b in self.scopes[0].buffers if b.name not in dead | idle]
+        return _pruned(tuple(self.scopes[0].nodes), self._superseded, dead, idle)
 
     # Loops.
 
-    def loop(self, start: int, stop: int, step: int, kind: LoopKind | None, key: Any) -> Iterator[Any]:
+    def loop(self, values: range, kind: LoopKind | None, key: Any) -> Iterator[Any]:
         """The indices of a loop: one symbol with the body recorded once, or the numbers themselves.
 
         Args:
+            values: the indices.
             kind: None where the loop is unrolled by request (`static_range`).
             key: identifies the loop in the source, so that a new recording can unroll this one.
         """
-        values = range(start, stop, step)
         if kind is None or key in self.unrolled or len(values) <= 1:
             for value in values:
                 with self._iteration():
@@ -154,14 +216,16 @@ class Recorder:
         scope = Scope([], [], in_loop=True)
         location = user_location()
         self.scopes.append(scope)
+        self._open.append(symbol)
         finished = False
         try:
-            yield Index(Affine(start, ((symbol, step),)))
+            yield Index(Affine(values.start, ((symbol, values.step),)))
             finished = True
         finally:
             # A `break` or `return` in the body ends this generator early: the loop cannot stay symbolic.
             if not finished:
                 self._abandoned.append(symbol)
+            self._open.remove(symbol)
             self._close(scope)
             loop = Loop(symbol, kind, tuple(scope.nodes), tuple(scope.buffers), location)
             if scope.nodes:
@@ -182,9 +246,17 @@ class Recorder:
             self._close(scope)
 
     def _close(self, scope: Scope) -> None:
+        if scope not in self.scopes:  # an exception has closed an outer loop before this one
+            return
         while self.scopes[-1] is not scope:
             self.scopes.pop().is_open = False
         self.scopes.pop().is_open = False
+        self.scope.last = None
+
+    def close(self) -> None:
+        """Nothing more is recorded, and no handle of this recording can be used in another one."""
+        for scope in self.scopes:
+            scope.is_open = False
 
     def _restart_if_abandoned(self) -> None:
         if self._abandoned:
@@ -193,25 +265,26 @@ class Recorder:
     def keys_of(self, symbols: tuple[Symbol, ...]) -> frozenset[Any]:
         return frozenset(self._keys[s] for s in symbols if s in self._keys)
 
+    # The launch grid.
+
     @contextmanager
-    def grid_loops(self) -> Iterator[None]:
-        """Inside, the kernel runs as one instance of the grid; afterwards the body is wrapped in the grid's loops."""
-        opened: list[tuple[Scope, Symbol]] = []
-        for axis, size in enumerate(self.grid):
-            if size == 1:
-                self.programs.append(0)
-                continue
-            symbol = self.new_symbol("pid", size, ("grid", axis))
-            self.programs.append(Index(Affine.of(symbol)))
-            scope = Scope([], [])
+    def instances(self, axis: int, program: Index | int) -> Iterator[None]:
+        """Inside, the kernel runs as the instance (or all the instances) with this index on one axis of the grid."""
+        self.programs[axis] = program
+        if isinstance(program, int):
+            scope = Scope(self.scope.nodes, self.scope.buffers)
             self.scopes.append(scope)
-            opened.append((scope, symbol))
+            yield
+            self._close(scope)
+            return
+        (symbol,) = program.base.symbols
+        scope = Scope([], [])
+        self.scopes.append(scope)
+        self._open.append(symbol)
         yield
-        for scope, symbol in reversed(opened):
-            while self.scopes[-1] is not scope:
-                self.scopes.pop()
-            self.scopes.pop()
-            self.scope.nodes.append(Loop(symbol, LoopKind.GRID, tuple(scope.nodes), tuple(scope.buffers)))
+        self._open.remove(symbol)
+        self._close(scope)
+        self.scope.nodes.append(Loop(symbol, LoopKind.GRID, tuple(scope.nodes), tuple(scope.buffers)))
 
 
 def current(function: str) -> Recorder:
@@ -244,11 +317,12 @@ def record(attempt: Callable[[Recorder], R], make: Callable[[frozenset[Any]], Re
                 raise RuleError("loop.index", f"a loop index is used after its loop: {need}") from None
             unrolled |= keys
         finally:
+            recorder.close()
             _CURRENT.reset(token)
 
 
-def loop_key() -> Any:
-    """Identifies the place in the user's source that opens a loop."""
+def source_key() -> Any:
+    """Identifies the place in the user's source that calls."""
     frame = user_frame()
     return (frame.f_code, frame.f_lasti) if frame is not None else None
 
@@ -267,12 +341,23 @@ def _walk(nodes: Any) -> Iterator[Instruction]:
             yield node
 
 
-def _pruned(nodes: tuple[Node, ...], superseded: set[int], dead: set[Buffer]) -> tuple[Node, ...]:
+def _unread_registers(nodes: Any) -> set[str]:
+    """Names of registers that instructions leave something in and none reads."""
+    held, read = set[str](), set[str]()
+    for node in _walk(nodes):
+        held.update(a.buffer.name for operand, a in node.operands().items() if operand in node.registers)
+        read.update(a.buffer.name for a in node.reads())
+    return held - read
+
+
+def _pruned(nodes: tuple[Node, ...], superseded: set[int], dead: set[str], idle: set[str]) -> tuple[Node, ...]:
     kept: list[Node] = []
     for node in nodes:
         if isinstance(node, Loop):
-            buffers = tuple(b for b in node.buffers if b not in dead)
-            kept.append(Loop(node.symbol, node.kind, _pruned(node.body, superseded, dead), buffers, node.location))
-        elif not (id(node) in superseded and all(a.buffer in dead for a in node.written())):
-            kept.append(node)
+            buffers = tuple(b for b in node.buffers if b.name not in dead | idle)
+            body = _pruned(node.body, superseded, dead, idle)
+            kept.append(Loop(node.symbol, node.kind, body, buffers, node.location))
+        elif not (id(node) in superseded and all(a.buffer.name in dead for a in node.written())):
+            unused = any(a.buffer.name in idle for a in node.written())
+            kept.append(node.without_registers() if unused else node)
     return tuple(kept)

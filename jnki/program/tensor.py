@@ -16,6 +16,7 @@ from jnki.access.subscript import subscript
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
+from jnki.program.masked import MaskedOperand, is_mask
 from jnki.program.operators import TensorOperators
 from jnki.program.recorder import Recorder, Scope, current
 from jnki.program.views import broadcast_access, expanded_access, reshaped_access, viewed_access
@@ -98,7 +99,9 @@ class Tensor(TensorOperators):
 
     # Views: no copy.
 
-    def __getitem__(self, key: Any) -> "Tensor":
+    def __getitem__(self, key: Any) -> Any:
+        if is_mask(key):
+            return MaskedOperand(self, None)[key]
         return Tensor(subscript(self.access, key), self._scope)
 
     def reshape(self, *shape: Any) -> "Tensor":

@@ -1,8 +1,13 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
-from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode
+from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.neuronxcc.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
+from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select
+from jnki.neuronxcc.nki.isa.on_scalar import activation, activation_reduce
+from jnki.neuronxcc.nki.isa.on_tensor import nc_matmul, nc_transpose
+from jnki.neuronxcc.nki.isa.on_vector import reciprocal, tensor_reduce, tensor_scalar, tensor_tensor
 from jnki.neuronxcc.nki.isa.target import get_nc_version
+from jnki.neuronxcc.nki.language.constants import fp32
 
 tensor_engine = engine.tensor
 vector_engine = engine.vector
@@ -11,18 +16,29 @@ gpsimd_engine = engine.gpsimd
 unknown_engine = engine.unknown
 
 __all__ = [
+    "activation",
+    "activation_reduce",
+    "affine_select",
     "dge_mode",
     "dma_copy",
     "engine",
+    "fp32",
     "get_nc_version",
     "gpsimd_engine",
     "iota",
     "memset",
+    "nc_matmul",
+    "nc_transpose",
     "nc_version",
     "oob_mode",
+    "reciprocal",
+    "reduce_cmd",
     "scalar_engine",
     "tensor_copy",
     "tensor_engine",
+    "tensor_reduce",
+    "tensor_scalar",
+    "tensor_tensor",
     "unknown_engine",
     "vector_engine",
 ]

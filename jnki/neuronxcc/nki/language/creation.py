@@ -100,10 +100,11 @@ def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: st
     numbers = tuple(operator.index(n) for n in sizes)
     if region.space.on_chip:
         _check_on_chip(recorder, region, numbers, axis, element_type(dtype).size_bytes)
+    kind = element_type(dtype)
     if region.at_kernel_level:
         _check_kernel_level(recorder, region, numbers)
-    made = recorder.make_buffer(region.space, numbers, element_type(dtype), axis, name, region.at_kernel_level)
-    return whole(made, recorder.scopes[0] if region.at_kernel_level else recorder.scope)
+        return whole(recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
+    return whole(recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
 
 
 def _region(buffer: Any) -> Region:

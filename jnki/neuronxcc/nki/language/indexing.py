@@ -1,10 +1,12 @@
 """Index tensors and slices: `nl.arange`, `nl.mgrid`, `nl.ds`."""
 
+import operator
 from typing import Any
 
 from jnki.access.index import Index
 from jnki.access.index import arange as index_range
 from jnki.access.subscript import DynamicSlice
+from jnki.errors import RuleError
 
 
 def arange(*args: int) -> Index:
@@ -50,11 +52,14 @@ class _MeshGrid:
         for part in slices:
             if not isinstance(part, slice) or part.stop is None:
                 raise TypeError("nl.mgrid takes slices with a stop, such as nl.mgrid[0:128, 0:512]")
-            if part.step not in (None, 1):
-                ranges.append(index_range((part.stop - (part.start or 0) + part.step - 1) // part.step))
-                ranges[-1] = ranges[-1] * part.step + (part.start or 0)
-            else:
-                ranges.append(index_range(part.start or 0, part.stop))
+            start = 0 if part.start is None else part.start
+            step = 1 if part.step is None else operator.index(part.step)
+            if step < 1:
+                raise RuleError(
+                    "slice.bounds", "nl.mgrid needs positive steps", given=f"step {step}", allowed="step >= 1"
+                )
+            length = operator.index(part.stop - start)
+            ranges.append(index_range(-(-length // step)) * step + start)
         shape = tuple(r.shape[0] for r in ranges)
         return Grid(
             Index(r.base, tuple(r.steps[0] if d == axis else 0 for d in range(len(shape))), shape)

@@ -15,6 +15,7 @@ from jnki.isa.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, engine, oob_mode
 from jnki.isa.memset import Memset, as_number
 from jnki.isa.tensor_copy import make as make_copy
+from jnki.neuronxcc.nki.language.naming import named
 from jnki.program.recorder import Recorder, current
 from jnki.program.tensor import Tensor, as_tensor, new_tile
 from jnki.program.views import broadcast_access
@@ -68,6 +69,7 @@ def store(dst: Tensor, value: Any, *, mask: Any = None) -> None:
     recorder.emit(_dma(recorder, target, source, mask))
 
 
+@named("copy")
 def copy(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
     """A new SBUF tile with the elements of a tile in SBUF or PSUM, cast to `dtype` where it is given."""
     recorder = current("nl.copy")
@@ -122,7 +124,7 @@ def _store_number(recorder: Recorder, target: Access, value: Any, mask: Any) -> 
         return memset
 
     tile = new_tile(recorder, (1, 1), kind, fill, name="constant")
-    repeated = broadcast_access(tile.access, target.shape if len(target.shape) > 1 else (1, *target.shape))
+    repeated = broadcast_access(tile.access, (1,) * (2 - len(target.shape)) + target.shape)
     recorder.emit(_dma(recorder, target, repeated, mask))
 
 

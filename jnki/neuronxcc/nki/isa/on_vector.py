@@ -1,0 +1,117 @@
+"""Instructions of the Vector Engine: `reciprocal`, `tensor_reduce`, `tensor_scalar`, `tensor_tensor`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jnki.dtypes import element_type
+from jnki.isa.enums import engine
+from jnki.isa.operators import operator
+from jnki.program import vector
+from jnki.program.elementwise import reciprocal as record_reciprocal
+from jnki.program.tensor import Tensor
+
+
+def reciprocal(data: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """A new SBUF tile with one over each element of `data`, in float32, cast to `dtype`.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM.
+        dtype: element type of the result; that of `data` by default.
+        mask: what to leave unwritten.
+    """
+    return record_reciprocal(data, dtype=dtype, mask=mask)
+
+
+def tensor_reduce(
+    op: Any,
+    data: Tensor,
+    axis: int | Sequence[int],
+    *,
+    mask: Any = None,
+    dtype: Any = None,
+    negate: bool = False,
+    keepdims: bool = False,
+) -> Tensor:
+    """A new SBUF tile with `data` reduced along its last free axes.
+
+    Args:
+        op: an operator that reduces, such as `nl.add` or `np.max`.
+        data: `[P, F...]` in SBUF or PSUM.
+        axis: the last free axis, or the last ones in a row, up to four.
+        mask: over `data`; a masked-off element takes no part, a result without any enabled element is not written.
+        dtype: element type of the result; that of `data` by default.
+        negate: whether the result is multiplied by -1 (arithmetic operators only).
+        keepdims: whether reduced axes stay, with size 1.
+
+    Raises:
+        RuleError: docs/isa/tensor_reduce.md has the rules.
+    """
+    return vector.tensor_reduce(
+        operator(op, "tensor_reduce").name, data, axis, dtype=dtype, mask=mask, negate=negate, keepdims=keepdims
+    )
+
+
+def tensor_scalar(
+    data: Tensor,
+    op0: Any,
+    operand0: Any,
+    reverse0: bool = False,
+    op1: Any = None,
+    operand1: Any = None,
+    reverse1: bool = False,
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+    engine: engine = engine.unknown,
+) -> Tensor:
+    """A new SBUF tile with `(data <op0> operand0) <op1> operand1`, each operand one number per partition.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM.
+        op0, op1: operators, both bitvec or both arithmetic; op1 may be None.
+        operand0, operand1: a number, or a tile `[P, 1]`.
+        reverse0, reverse1: whether the operand stands on the left.
+        dtype: element type of the result; that of `data` by default.
+        mask: what to leave unwritten.
+        engine: vector, scalar, gpsimd or unknown.
+
+    Raises:
+        RuleError: docs/isa/tensor_scalar.md has the rules.
+    """
+    return vector.tensor_scalar(
+        data,
+        operator(op0, "tensor_scalar", "op0").name,
+        operand0,
+        reverse0,
+        None if op1 is None else operator(op1, "tensor_scalar", "op1").name,
+        operand1,
+        reverse1,
+        dtype=dtype,
+        mask=mask,
+        engine=engine,
+    )
+
+
+def tensor_tensor(
+    data1: Tensor, data2: Tensor, op: Any, *, dtype: Any = None, mask: Any = None, engine: engine = engine.unknown
+) -> Tensor:
+    """A new SBUF tile with `data1 <op> data2`, element by element.
+
+    Args:
+        data1, data2: equal partitions and elements per partition; not both in PSUM.
+        op: a binary operator, such as `nl.add` or `np.multiply`.
+        dtype: element type of the result; by default the two types promoted.
+        mask: what to leave unwritten.
+        engine: vector, gpsimd or unknown.
+
+    Raises:
+        RuleError: docs/isa/tensor_tensor.md has the rules.
+    """
+    return vector.tensor_tensor(
+        data1,
+        data2,
+        operator(op, "tensor_tensor").name,
+        dtype=None if dtype is None else element_type(dtype),
+        mask=mask,
+        engine=engine,
+    )

@@ -1,0 +1,103 @@
+"""Functions of each element of one tile. All of them can be called, and most can be given to `nki.isa` as `op`."""
+
+from typing import Any, Protocol
+
+from jnki.dtypes import bool_
+from jnki.neuronxcc.nki.language.naming import named, public
+from jnki.program import compute, elementwise
+from jnki.program.tensor import Tensor
+
+
+class Unary(Protocol):
+    """A function of each element of a tile."""
+
+    def __call__(self, x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor: ...
+
+
+def _activation(op: str, summary: str) -> Unary:
+    """The function that records `nisa.activation` with this activation function, on the Scalar Engine."""
+
+    @named(op)
+    def function(x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+        """
+        Args:
+            x: a tile in SBUF or PSUM.
+            dtype: element type of the result; that of `x` by default. Arithmetic is in float32.
+            mask: what to leave unwritten.
+        """
+        return elementwise.activation(op, x, dtype=dtype, mask=mask)
+
+    return public(function, op, summary)
+
+
+def _composed(op: str, summary: str) -> Unary:
+    """The function that records one of those that no single instruction computes."""
+
+    def function(x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+        """
+        Args:
+            x: a tile in SBUF or PSUM.
+            dtype: element type of the result; that of `x` by default. Arithmetic is in float32.
+            mask: what to leave unwritten.
+        """
+        return elementwise.language_function(op, x, dtype=dtype, mask=mask)
+
+    return public(function, op, summary)
+
+
+abs = _activation("abs", "Absolute value.")
+arctan = _activation("arctan", "Inverse tangent.")
+erf = _activation("erf", "Error function.")
+erf_dx = _activation("erf_dx", "Derivative of the error function.")
+exp = _activation("exp", "`e` to the power of `x`.")
+gelu = _activation("gelu", "`x * Phi(x)`, where `Phi` is the cumulative normal distribution.")
+gelu_apprx_sigmoid = _activation("gelu_apprx_sigmoid", "`x * sigmoid(1.702 * x)`.")
+gelu_apprx_tanh = _activation("gelu_apprx_tanh", "`x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2`.")
+gelu_dx = _activation("gelu_dx", "Derivative of `gelu`.")
+log = _activation("log", "Natural logarithm.")
+mish = _activation("mish", "`x * tanh(softplus(x))`.")
+relu = _activation("relu", "`max(0, x)`.")
+rsqrt = _activation("rsqrt", "One over the square root.")
+sigmoid = _activation("sigmoid", "`1 / (1 + exp(-x))`.")
+sign = _activation("sign", "-1, 0 or 1.")
+silu = _activation("silu", "`x * sigmoid(x)`.")
+silu_dx = _activation("silu_dx", "Derivative of `silu`.")
+sin = _activation("sin", "Sine.")
+softplus = _activation("softplus", "`log(1 + exp(x))`.")
+sqrt = _activation("sqrt", "Square root.")
+square = _activation("square", "`x * x`.")
+tanh = _activation("tanh", "Hyperbolic tangent.")
+
+ceil = _composed("ceil", "The smallest integer that is not less than `x`.")
+cos = _composed("cos", "Cosine.")
+floor = _composed("floor", "The largest integer that is not greater than `x`.")
+tan = _composed("tan", "Tangent.")
+trunc = _composed("trunc", "The integer part of `x`: rounded towards zero.")
+
+
+@named("reciprocal")
+def reciprocal(x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """One over `x`, on the Vector Engine; see `nisa.reciprocal`."""
+    return elementwise.reciprocal(x, dtype=dtype, mask=mask)
+
+
+def negative(x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """`-x`, in float32."""
+    return compute.negative(x, dtype=dtype, mask=mask)
+
+
+@named("invert")
+def invert(x: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Every bit of an integer tile the other way."""
+    return compute.unary_alu("invert", x, dtype=dtype, mask=mask)
+
+
+@named("logical_not")
+def logical_not(x: Tensor, *, dtype: Any = bool, mask: Any = None) -> Tensor:
+    """Whether `x` is zero."""
+    return compute.unary_alu("logical_not", x, **result_type(dtype), mask=mask)
+
+
+def result_type(dtype: Any) -> dict[str, Any]:
+    """The documented default `bool` is no wish of the caller: a tile that is assigned to keeps its own type."""
+    return {"result": bool_} if dtype is bool else {"dtype": dtype}

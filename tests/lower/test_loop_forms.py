@@ -1,0 +1,102 @@
+"""Every form of a loop gives the same memory and the same gradients: all at once, one by one, unrolled, in NumPy."""
+
+import warnings
+
+import jax
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jnki.lower.lowering import lower_program
+from jnki.lower.plan import Form
+from tests.lower.draw_kernels import copy_kernels, tiled_kernels
+from tests.lower.run_kernels import as_nki, as_numpy
+
+
+def examples(count):
+    return settings(
+        max_examples=count, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    )
+
+
+def inputs_for(spec, seed):
+    """Small integers, which every element type and every order of addition keeps exact."""
+    rng = np.random.default_rng(seed)
+    dtype = jax.numpy.dtype(spec.dtype)
+    source, before = (rng.integers(-8, 9, shape).astype(dtype) for shape in (spec.source, spec.output))
+    rows = max(spec.source[0], spec.output[0])
+    return source, rng.integers(-1, rows + 1, (spec.indices, 1)).astype(np.int32), before
+
+
+def forms(spec, arrays):
+    """The lowered kernel with its loops in every form."""
+    program, unrolled = as_nki(spec).trace(*arrays), as_nki(spec, "static").trace(*arrays)
+    return {
+        "batch": lower_program(program, Form.BATCH),
+        "scan": lower_program(program, Form.SCAN),
+        "chosen": lower_program(program),
+        "unrolled": lower_program(unrolled),
+    }
+
+
+def in_numpy(spec, *arrays):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # its casts of NaN
+        return as_numpy(spec, *arrays)
+
+
+def check_values_and_faults(spec, seed):
+    arrays = inputs_for(spec, seed)
+    expected, faulted = in_numpy(spec, *arrays)
+    found = {}
+    for form, function in forms(spec, arrays).items():
+        (output,), fault = jax.jit(function)(*arrays)
+        assert output.dtype == expected.dtype
+        np.testing.assert_array_equal(np.float64(output), np.float64(expected), err_msg=form)
+        assert bool(fault.occurred) == faulted, form
+        found[form] = [(d.site.location, d.row, d.index, d.flat_index) for d in fault.details()]
+        assert found[form] == found["batch"], form
+
+
+@examples(20)
+@given(spec=copy_kernels(), seed=st.integers(0, 999))
+def test_values_and_faults_of_tangled_kernels(spec, seed):
+    check_values_and_faults(spec, seed)
+
+
+@examples(20)
+@given(spec=tiled_kernels(), seed=st.integers(0, 999))
+def test_values_and_faults_of_tiled_kernels(spec, seed):
+    check_values_and_faults(spec, seed)
+
+
+def check_gradients(spec, seed):
+    """A copy kernel is affine: what NumPy gives for a step of the inputs is what the derivative must give."""
+    source, indices, before = inputs_for(spec, seed)
+    steps = [np.random.default_rng(seed + k).integers(-4, 5, a.shape).astype(a.dtype) for k, a in ((1, source), (2, before))]
+    here, _ = in_numpy(spec, source, indices, before)
+    there, _ = in_numpy(spec, source + steps[0], indices, before + steps[1])
+    weight = np.random.default_rng(seed + 3).integers(-4, 5, here.shape).astype(here.dtype)
+    known = ~(np.isnan(here) | np.isnan(there))
+    weight[~known] = 0
+    expected = float(np.sum(weight[known] * (there - here)[known]))
+    reference = None
+    for form, function in forms(spec, (source, indices, before)).items():
+        _, pull = jax.vjp(lambda s, b, f=function: f(s, indices, b)[0][0], source, before)
+        gradients = jax.jit(pull)(weight)
+        assert sum(float(np.sum(g * s)) for g, s in zip(gradients, steps)) == expected, form
+        reference = reference or gradients
+        for gradient, first in zip(gradients, reference):
+            np.testing.assert_array_equal(gradient, first, err_msg=form)
+
+
+@examples(12)
+@given(spec=copy_kernels(dtypes=("float32",)), seed=st.integers(0, 999))
+def test_gradients_of_tangled_kernels(spec, seed):
+    check_gradients(spec, seed)
+
+
+@examples(12)
+@given(spec=tiled_kernels(dtypes=("float32",)), seed=st.integers(0, 999))
+def test_gradients_of_tiled_kernels(spec, seed):
+    check_gradients(spec, seed)

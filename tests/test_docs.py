@@ -1,0 +1,123 @@
+"""README.md and docs/: code runs, links lead somewhere, named files and rules exist, and the clause table is fresh."""
+
+import importlib.util
+import pathlib
+import re
+import types
+
+import pytest
+
+import jnki.serve
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+SOURCES = [*(ROOT / "jnki").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def blocks(page, language):
+    """The fenced blocks of a language, each behind as many empty lines as put it where it stands in its file."""
+    text = page.read_text()
+    for found in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield "\n" * text.count("\n", 0, found.start(1)) + found[1]
+
+
+@each_page
+def test_python_blocks_run_and_print_what_the_page_shows(page, capsys):
+    module = types.ModuleType("page")
+    with jnki.serve.serve():
+        for block in blocks(page, "python"):
+            exec(compile(block, str(page), "exec"), vars(module))
+    printed = without_lines(capsys.readouterr().out)
+    for shown in blocks(page, "text"):
+        assert without_lines(shown.lstrip("\n")) in printed
+
+
+def without_lines(listing):
+    """A listing without the names and numbers of source lines, which depend on where the code stands."""
+    return re.sub(r" +# [\w.]+:\d+", " #", listing)
+
+
+def test_there_are_blocks_to_run():
+    assert sum(len(list(blocks(page, "python"))) for page in PAGES) >= 10
+
+
+def test_a_block_keeps_its_line_numbers(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\n```python\nx = 1\n1 / 0\n```\n")
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile(next(blocks(page, "python")), str(page), "exec"), {})
+    assert caught.traceback[-1].lineno + 1 == 5
+
+
+def links(page):
+    """The files that a page links to, what looks like a link inside of code left out."""
+    text = re.sub(r"^```.*?^```$|`[^`\n]+`", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    return [(page.parent / target).resolve() for target in targets if "://" not in target]
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    assert [target for target in links(page) if not target.exists()] == []
+
+
+@each_page
+def test_files_that_are_named_exist(page):
+    named = re.findall(r"`((?:jnki|tests|docs|examples)/[\w/.-]+\.(?:py|md))`", page.read_text())
+    # `foo` is the instruction of docs/add_an_instruction.md.
+    assert [name for name in named if "foo" not in name and not (ROOT / name).exists()] == []
+
+
+@each_page
+def test_rules_that_are_named_exist(page):
+    code = "".join(path.read_text() for path in SOURCES if path.is_relative_to(ROOT / "jnki"))
+    named = re.findall(r"`((?:err_|dma_copy\.|iota\.|memset\.|tensor_copy\.)\w+)`", page.read_text())
+    assert [name for name in named if not is_rule(name, code)] == []
+
+
+def is_rule(name, code):
+    instruction, _, rule = name.rpartition(".")
+    return f'"{name}"' in code or (instruction and f'f"{{instruction}}.{rule}"' in code.replace(".name", ""))
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            waiting += links(page)
+    assert set(PAGES) - reached == set()
+
+
+# The table of clauses.
+
+
+@pytest.fixture(scope="module")
+def generator():
+    spec = importlib.util.spec_from_file_location("generate_clauses", ROOT / "docs" / "generate_clauses.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_clause_table_is_fresh(generator):
+    page = generator.PAGE.read_text()
+    assert generator.updated(page) == page, "run: python docs/generate_clauses.py"
+
+
+def test_clauses_are_numbered_from_1_to_25():
+    numbers = re.findall(r"^- \*\*C(\d+)\*\*", (ROOT / "docs" / "isa" / "dma_copy.md").read_text(), re.MULTILINE)
+    assert [int(n) for n in numbers] == list(range(1, 26))
+
+
+def test_what_counts_as_a_citation(generator):
+    # In pieces, so that this module cites nothing.
+    text, names = (
+        "(clause {}9), {}10 to {}12, T{}#3, AB{}1",
+        "def test_{}03_limits, def test_rows_{}8_{}9, def test_d{}1",
+    )
+    assert list(generator.cited(text.replace("{}", "C"))) == [9, 10, 11, 12]
+    assert list(generator.tested(names.replace("{}", "c"))) == [3, 8, 9]
