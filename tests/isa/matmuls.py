@@ -124,7 +124,7 @@ def memory_of(arrays: Mapping[str, np.ndarray], batched: bool = True) -> DeviceM
 
 
 def assert_matches_oracle(matmul: Matmul, cases: int = CASES) -> None:
-    """All cases in one vmapped call: every bit of memory is the oracle's, but for the sign of a zero sum, which is open."""
+    """All cases in one vmapped call: every bit of memory is the oracle's, but for the sign of a sum that is zero."""
     start = whole_numbers(matmul, cases)
     after = jax.jit(jax.vmap(matmul.run))(memory_of(start))
     assert not after.fault.occurred.any()

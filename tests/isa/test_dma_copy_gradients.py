@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from jnki import DeviceMemory, dma_copy, hbm, oob_mode, sbuf
 from tests.harness import Buffers, Copy, Held, arrays_of, batched_memory, draw, part, rows
@@ -123,7 +124,7 @@ def inputs() -> tuple[jax.Array, jax.Array]:
 
 
 def test_c25_the_gradient_agrees_with_finite_differences() -> None:
-    jax.test_util.check_grads(gather_then_scatter, inputs(), order=2, modes=("fwd", "rev"), atol=2e-2, rtol=2e-2)
+    check_grads(gather_then_scatter, inputs(), order=2, modes=("fwd", "rev"), atol=2e-2, rtol=2e-2)
 
 
 def test_c25_the_second_derivative_is_that_of_a_linear_map() -> None:

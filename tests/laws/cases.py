@@ -1,0 +1,186 @@
+"""The instructions that the laws of this folder hold for: one entry each, in one table.
+
+To put a new instruction under all the laws, add one `Case` to `CASES`, at the end of this module:
+
+- `name`: what the report calls it;
+- `arrays`: the contents of memory, keyed `"space.name"`, such as `"sbuf.tile"`. Small, and tame: ordinary numbers;
+- `run`: the instruction in the functional interface, from memory to memory;
+- `writes`: per buffer that it may write, the elements that it may write, as booleans. All the rest must stay;
+- `steps`: a buffer that a scan gives other contents in each step, or None;
+- `is_linear`: True where float results are linear in float inputs, and exact on small whole numbers, as moves are:
+  then derivatives are compared bit for bit; otherwise with `tolerance`. Give `is_smooth=False` to an instruction
+  whose derivative jumps (finite differences mean nothing there).
+
+Nothing else is needed: `test_laws` and `test_sharding` go through the table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from jnki import DeviceMemory, arange, dma_copy, hbm, iota, memset, oob_mode, psum, sbuf, tensor_copy
+
+Run = Callable[[DeviceMemory], DeviceMemory]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One instruction with its operands. The module's docstring says what to fill in."""
+
+    name: str
+    arrays: Mapping[str, np.ndarray]
+    run: Run
+    writes: Mapping[str, np.ndarray]
+    steps: str | None = None
+    is_linear: bool = True
+    is_smooth: bool = True
+    tolerance: float = 0.0
+
+    @property
+    def floats(self) -> list[str]:
+        """The buffers that have derivatives."""
+        return [key for key, array in self.arrays.items() if array.dtype.kind == "f" or array.dtype.name == "bfloat16"]
+
+
+def memory_of(arrays: Mapping[str, object]) -> DeviceMemory:
+    """A memory from arrays keyed `"space.name"`."""
+    spaces: dict[str, dict[str, object]] = {"hbm": {}, "sbuf": {}, "psum": {}}
+    for key, array in arrays.items():
+        space, name = key.split(".")
+        spaces[space][name] = array
+    return DeviceMemory.of(**spaces)
+
+
+def arrays_of(memory: DeviceMemory) -> dict[str, object]:
+    """The arrays of a memory, keyed `"space.name"`."""
+    spaces = {"hbm": memory.hbm, "sbuf": memory.sbuf, "psum": memory.psum}
+    return {f"{space}.{name}": array for space, named in spaces.items() for name, array in named.items()}
+
+
+def numbers(*shape: int, dtype: object = np.float32, seed: int = 0) -> np.ndarray:
+    """Ordinary numbers, none of them zero."""
+    rng = np.random.default_rng([seed, *shape])
+    return (rng.uniform(0.5, 4.0, shape) * rng.choice([-1, 1], shape)).astype(dtype)
+
+
+def rows(*values: int, dtype: object = np.int32) -> np.ndarray:
+    """An index tile `[P, 1]`."""
+    return np.array(values, dtype=np.int64).astype(dtype)[:, None]
+
+
+def everywhere(*shape: int) -> np.ndarray:
+    return np.ones(shape, bool)
+
+
+def at(shape: tuple[int, ...], *key: object) -> np.ndarray:
+    """True at `[key]`."""
+    chosen = np.zeros(shape, bool)
+    chosen[key] = True
+    return chosen
+
+
+_P, _F = arange(4)[:, None], arange(6)[None, :]
+_BAD = rows(5, -1, 2, 5)
+_GOOD = rows(3, 0, 3, 1)
+_TABLE, _TILE = numbers(5, 6, seed=1), numbers(4, 6, seed=2)
+_BFLOAT16 = "bfloat16"
+
+
+def _indexed(index: np.ndarray, dtype: object = np.float32) -> dict[str, np.ndarray]:
+    return {"hbm.table": _TABLE.astype(dtype), "sbuf.tile": _TILE.astype(dtype), "sbuf.i": index}
+
+
+_ROWS_OF_TABLE = hbm("table")[sbuf("i"), :]
+
+CASES = (
+    Case(
+        "dma_copy, transposed block",
+        {"hbm.a": numbers(6, 4), "sbuf.b": numbers(5, 6), "hbm.other": numbers(3)},
+        lambda m: dma_copy(m, dst=sbuf("b")[1:5], src=hbm("a")[_F, 3 - _P]),
+        {"sbuf.b": at((5, 6), slice(1, 5))},
+        steps="hbm.a",
+    ),
+    Case(
+        "dma_copy, overlapping patterns",
+        {"hbm.a": numbers(9, dtype=_BFLOAT16), "hbm.b": numbers(12, dtype=_BFLOAT16)},
+        lambda m: dma_copy(m, dst=hbm("b").ap([[2, 4], [1, 3]], 1), src=hbm("a").ap([[1, 4], [2, 3]])),
+        {"hbm.b": at((12,), slice(1, 10))},
+        steps="hbm.a",
+    ),
+    Case(
+        "dma_copy, masked, within one buffer",
+        {"hbm.x": numbers(8, 6)},
+        lambda m: dma_copy(m, dst=hbm("x")[1:5], src=hbm("x")[0:4], mask=_P + _F < 6),
+        {"hbm.x": at((8, 6), slice(1, 5))},
+    ),
+    Case(
+        "dma_copy, gather that faults",
+        _indexed(_BAD),
+        lambda m: dma_copy(m, dst=sbuf("tile"), src=_ROWS_OF_TABLE),
+        {"sbuf.tile": everywhere(4, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_copy, gather that skips, by uint32",
+        _indexed(_BAD.astype(np.uint32), _BFLOAT16),
+        lambda m: dma_copy(m, dst=sbuf("tile"), src=_ROWS_OF_TABLE, oob_mode=oob_mode.skip),
+        {"sbuf.tile": everywhere(4, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_copy, scatter with repeats",
+        _indexed(_GOOD),
+        lambda m: dma_copy(m, dst=_ROWS_OF_TABLE, src=sbuf("tile")),
+        {"hbm.table": everywhere(5, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_copy, masked scatter that faults",
+        _indexed(_BAD, _BFLOAT16),
+        lambda m: dma_copy(m, dst=hbm("table")[sbuf("i"), 1:5], src=sbuf("tile")[:, 2:6], mask=_P + _F[:, 0:4] > 0),
+        {"hbm.table": at((5, 6), slice(None), slice(1, 5))},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_copy, addition with repeats",
+        _indexed(_GOOD),
+        lambda m: dma_copy(m, dst=_ROWS_OF_TABLE, src=sbuf("tile"), dst_rmw_op=np.add),
+        {"hbm.table": everywhere(5, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_copy, cast",
+        {"hbm.a": numbers(4, 6), "sbuf.b": numbers(4, 6, dtype=_BFLOAT16)},
+        lambda m: dma_copy(m, dst=sbuf("b"), src=hbm("a")),
+        {"sbuf.b": everywhere(4, 6)},
+        is_smooth=False,
+    ),
+    Case(
+        "dma_copy, scalar offset",
+        {"hbm.a": numbers(7, 6), "sbuf.b": numbers(4, 6), "sbuf.i": rows(2)},
+        lambda m: dma_copy(m, dst=sbuf("b"), src=hbm("a").ap([[6, 4], [1, 6]], scalar_offset=sbuf("i"))),
+        {"sbuf.b": everywhere(4, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "iota, masked",
+        {"sbuf.b": numbers(4, 6), "sbuf.other": numbers(4, 2)},
+        lambda m: iota(m, dst=sbuf("b"), expr=3 * _P - 2 * _F + 1, mask=_P > 1),
+        {"sbuf.b": at((4, 6), slice(2, 4))},
+    ),
+    Case(
+        "memset, strided",
+        {"sbuf.b": numbers(4, 6, dtype=_BFLOAT16), "psum.b": numbers(4, 2)},
+        lambda m: memset(m, dst=sbuf("b")[:, 1::2], value=0.5),
+        {"sbuf.b": at((4, 6), slice(None), slice(1, None, 2))},
+    ),
+    Case(
+        "tensor_copy, from psum with a cast",
+        {"psum.a": numbers(4, 6), "sbuf.b": numbers(4, 8, dtype=_BFLOAT16)},
+        lambda m: tensor_copy(m, dst=sbuf("b")[:, 1:7], src=psum("a"), mask=_F < 5),
+        {"sbuf.b": at((4, 8), slice(None), slice(1, 6))},
+        is_smooth=False,
+        steps="psum.a",
+    ),
+)

@@ -1,0 +1,265 @@
+"""When a kernel needs the value of a loop index, that one loop is unrolled; the others stay as they are."""
+
+import numpy as np
+import pytest
+
+from jnki.neuronxcc import nki
+from jnki.program.program import Loop, instructions
+
+nl, nisa = nki.language, nki.isa
+
+X = np.arange(6 * 4 * 2, dtype=np.float32).reshape(6, 4, 2)
+
+
+def trips(nodes):
+    return [(n.symbol.trips, trips(n.body)) for n in nodes if isinstance(n, Loop)]
+
+
+def kernel_with(body):
+    """A kernel that stores `body(i)` into row `i` of its output, which is 0 before."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        for i in nl.static_range(6):
+            nl.store(out[i], 0)
+        for i in nl.sequential_range(6):
+            source = body(i)
+            if source is not None:
+                nl.store(out[i], nl.load(x[source]))
+        return out
+
+    return kernel
+
+
+def expected_with(body):
+    out = np.zeros_like(X)
+    for i in range(6):
+        source = body(i)
+        if source is not None:
+            out[i] = X[source]
+    return out
+
+
+TABLE = [5, 3, 1, 0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda i: 5 if i == 0 else i - 1,
+        lambda i: i if i != 3 else 0,
+        lambda i: i if i > 2 else None,
+        lambda i: i if not i < 2 else 1,
+        lambda i: TABLE[i],
+        lambda i: {k: v for k, v in enumerate(TABLE)}[i],
+        lambda i: sum(range(i)) % 6,
+        lambda i: i % 2,
+        lambda i: (i * i) % 6,
+        lambda i: i // 2 + i % 3,
+        lambda i: min(i, 3),
+        lambda i: max(2, i) - 2,
+        lambda i: int(i) - 0,
+        lambda i: int(float(i) / 2),
+        lambda i: 5 - int(i / 2),
+        lambda i: i if i else 5,
+        lambda i: {0: 1}.get(i, 2),
+        lambda i: i if i in (1, 4) else 0,
+        lambda i: divmod(int(i), 2)[1],
+        lambda i: (i + 1) ** 2 % 6,
+        lambda i: round(i / 3),
+        lambda i: abs(int(i) - 3),
+        lambda i: "abcdef".index("abcdef"[i]),
+    ],
+)
+def test_what_needs_a_number_unrolls_the_loop(body):
+    kernel = kernel_with(body)
+    assert trips(kernel.trace(X).body) == []
+    np.testing.assert_array_equal(kernel(X), expected_with(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda i: i,
+        lambda i: 5 - i,
+        lambda i: i * 1,
+        lambda i: 2 * i - i,
+        lambda i: i % 6,
+        lambda i: (2 * i) // 2,
+        lambda i: i if i < 6 else 0,
+        lambda i: i if i >= 0 else 0,
+        lambda i: 3 if i != -1 else 0,
+        lambda i: 0 if i == 6 else i,
+        lambda i: i if f"{i}" else 0,
+    ],
+)
+def test_what_holds_for_every_iteration_keeps_the_loop(body):
+    kernel = kernel_with(body)
+    assert trips(kernel.trace(X).body) == [(6, [])]
+    np.testing.assert_array_equal(kernel(X), expected_with(body))
+
+
+def test_break_unrolls_the_loop():
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        nisa.dma_copy(dst=out, src=x)
+        for i in nl.affine_range(6):
+            nl.store(out[i], 0)
+            if i == 2:
+                break
+        else:
+            nl.store(out, 1)
+        return out
+
+    expected = X.copy()
+    expected[:3] = 0
+    np.testing.assert_array_equal(kernel(X), expected)
+
+
+@pytest.mark.parametrize("statement", ["break", "return"])
+def test_leaving_a_loop_in_its_first_iteration_runs_one_iteration(statement):
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        nisa.dma_copy(dst=out, src=x)
+        for i in nl.affine_range(6):
+            nl.store(out[i], 0)
+            if statement == "return":
+                return out
+            break
+        return out
+
+    expected = X.copy()
+    expected[0] = 0
+    np.testing.assert_array_equal(kernel(X), expected)
+
+
+def test_continue_keeps_the_loop_unless_its_condition_needs_a_number():
+    def kernel_skipping(condition):
+        @nki.jit
+        def kernel(x):
+            out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+            nisa.dma_copy(dst=out, src=x)
+            for i in nl.affine_range(6):
+                nl.store(out[i], 0)
+                if condition(i):
+                    continue
+                nl.store(out[i], 1)
+            return out
+
+        return kernel
+
+    always, some = kernel_skipping(lambda i: True), kernel_skipping(lambda i: i > 3)
+    assert trips(always.trace(X).body) == [(6, [])]
+    np.testing.assert_array_equal(always(X), np.zeros_like(X))
+    assert trips(some.trace(X).body) == []
+    np.testing.assert_array_equal(some(X)[:, 0, 0], [1, 1, 1, 1, 0, 0])
+
+
+def nested(needs):
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((6, 4, 2), dtype=x.dtype, buffer=nl.shared_hbm)
+        for i in nl.affine_range(3):
+            for j in nl.affine_range(2):
+                for k in nl.affine_range(4):
+                    row = 2 * i + j
+                    source = 3 - k
+                    for index, last in ((i, 2), (j, 1), (k, 3)):
+                        if index is {"i": i, "j": j, "k": k}.get(needs) and index == last:
+                            source = 0
+                    nl.store(out[row, k : k + 1], nl.load(x[row, source : source + 1]))
+        return out
+
+    return kernel
+
+
+@pytest.mark.parametrize(
+    "needs, left",
+    [
+        (None, [(3, [(2, [(4, [])])])]),
+        ("i", [(2, [(4, [])])] * 3),
+        ("j", [(3, [(4, [])] * 2)]),
+        ("k", [(3, [(2, [])])]),
+    ],
+)
+def test_of_nested_loops_only_the_one_is_unrolled(needs, left):
+    kernel = nested(needs)
+    assert trips(kernel.trace(X).body) == left
+    expected = X[:, ::-1].copy()
+    if needs == "i":
+        expected[4:] = X[4:, :1]
+    if needs == "j":
+        expected[1::2] = X[1::2, :1]
+    if needs == "k":
+        expected[:, 3] = X[:, 0]
+    np.testing.assert_array_equal(kernel(X), expected)
+
+
+def test_an_inner_loop_that_depends_on_an_outer_index_unrolls_the_outer_one():
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        nisa.dma_copy(dst=out, src=x)
+        for i in nl.affine_range(4):
+            for j in nl.affine_range(i):
+                nl.store(out[i, j : j + 1], 0)
+        return out
+
+    expected = X.copy()
+    for i in range(4):
+        expected[i, :i] = 0
+    np.testing.assert_array_equal(kernel(X), expected)
+    assert trips(kernel.trace(X).body) == [(2, []), (3, [])]
+
+
+def test_only_the_last_recording_counts():
+    runs = []
+
+    @nki.jit
+    def kernel(x):
+        runs.append(None)
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        for i in nl.affine_range(6):
+            for j in nl.affine_range(4):
+                nl.store(out[i, j : j + 1], nl.load(x[i, j : j + 1]))
+                if i == 5 and j == 3:
+                    pass
+        return out
+
+    program = kernel.trace(X)
+    assert len(runs) == 3
+    assert sum(1 for _ in instructions(program.body)) == 2 * 6 * 4
+    assert {b.name for b in program.buffers if b.name == "out" or b.name.startswith("out.")} == {"out"}
+
+
+def test_an_exception_of_the_kernel_passes_through_its_loops():
+    @nki.jit
+    def kernel(x):
+        for _ in nl.affine_range(2):
+            for _ in nl.affine_range(2):
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        kernel(X)
+
+
+def test_an_exception_that_the_kernel_catches_unrolls_the_loop_it_left():
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        nisa.dma_copy(dst=out, src=x)
+        try:
+            for i in nl.affine_range(6):
+                nl.store(out[i], 0)
+                if TABLE[i] == 1:
+                    raise KeyError
+        except KeyError:
+            pass
+        return out
+
+    expected = X.copy()
+    expected[:3] = 0
+    np.testing.assert_array_equal(kernel(X), expected)
