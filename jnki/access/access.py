@@ -103,10 +103,11 @@ class Access:
             expected *= dim.count
         return True
 
-    @cached_property
+    @property
     def symbols(self) -> tuple[Symbol, ...]:
-        inner = self.indirect.index.symbols if self.indirect else ()
-        return tuple(dict.fromkeys(self.offset.symbols + inner))
+        if self.indirect is None:
+            return self.offset.symbols
+        return tuple(dict.fromkeys(self.offset.symbols + self.indirect.index.symbols))
 
     def accesses(self) -> tuple["Access", ...]:
         """This access and the index tile that it reads."""

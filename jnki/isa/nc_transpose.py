@@ -56,7 +56,6 @@ class NcTranspose(Instruction):
     def check(self, target: Target) -> None:
         check_engine(self, self.engine, (Engine.tensor, Engine.vector))
         check_compute_tile(self, "data", self.data, target)
-        check_compute_tile(self, "dst", self.dst, target)
         runs_on = engine_for(self.shape, self.engine, target)
         limit = transpose_limit(runs_on, target)
         if max(self.shape) > limit:
@@ -66,6 +65,7 @@ class NcTranspose(Instruction):
                 given=f"{list(self.shape)} (partitions, elements in each)",
                 allowed=f"at most [{limit}, {limit}] on {target.name}",
             )
+        check_compute_tile(self, "dst", self.dst, target)
         if runs_on is Engine.tensor:
             self._check_tensor_engine()
         if (self.dst.shape[0], math.prod(self.dst.shape[1:])) != (self.shape[1], self.shape[0]):

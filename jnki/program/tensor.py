@@ -56,7 +56,7 @@ class Tensor(TensorOperators):
         if not self._scope.is_open:
             raise RuleError(
                 "err_local_variable_used_out_of_scope",
-                f"tensor '{self._access.buffer.name}' is used outside of the loop that made it",
+                f"tensor '{self._access.buffer.name}' is used outside of the loop or kernel that made it",
                 given=f"{self._access.buffer}",
                 allowed="a tensor made before the loop (nl.ndarray) and assigned inside it with t[...] = value",
             )

@@ -35,7 +35,7 @@ def assert_stands_for(actual: np.ndarray, expected: np.ndarray, dtype: str, *, s
     finite = np.abs(wide) <= float(ml_dtypes.finfo(STORAGE[dtype]).max)
     with np.errstate(invalid="ignore"):
         near = np.abs(got - wide) <= rounding + before
-    overflowed = ~finite & ((got == np.sign(wide) * np.inf) | near)
+        overflowed = ~finite & ((got == np.sign(wide) * np.inf) | near)
     both_nan = np.isnan(got) & np.isnan(wide)
     wrong = ~((finite & near) | overflowed | both_nan)
     assert not wrong.any(), (got[wrong][:5], wide[wrong][:5])

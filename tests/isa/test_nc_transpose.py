@@ -185,7 +185,8 @@ def test_sizes_are_limited_by_the_engine(shape, asked, runs_on, limit):
     spaces = ("sbuf", "psum" if asked is engine.tensor else "sbuf")
     wide = replace(TRN2, partition_count=256)
     assert refused(shape, spaces=spaces, engine=asked, target=wide) == (
-        f"err_size_of_dimension_exceed_arch_limit: nc_transpose: 'data' is too large to transpose on the {runs_on} engine\n"
+        "err_size_of_dimension_exceed_arch_limit: nc_transpose: "
+        f"'data' is too large to transpose on the {runs_on} engine\n"
         f"  given:   [{shape[0]}, {int(np.prod(shape[1:]))}] (partitions, elements in each)\n"
         f"  allowed: at most [{limit}, {limit}] on trn2"
     )

@@ -72,21 +72,19 @@ def test_vmap_over_each_argument_is_a_loop(case: Case) -> None:
     """Index tiles, destinations and buffers that the instruction does not touch included; and all at once."""
     choices = [[key] for key in case.arrays] + [list(case.arrays)]
 
-    def each(chosen: list[str]) -> Any:
-        axes = {key: 0 if key in chosen else None for key in case.arrays}
-        batch = {
-            k: np.stack([variant(case, k, n) for n in range(BATCH)]) if k in chosen else a
-            for k, a in case.arrays.items()
-        }
-        return jax.vmap(lambda arrays: run(case, arrays), in_axes=(axes,))(batch)
+    def contents(chosen: list[str], number: int) -> dict[str, Any]:
+        return {key: variant(case, key, number) if key in chosen else array for key, array in case.arrays.items()}
 
-    def looped(chosen: list[str]) -> Any:
-        cases = [{k: variant(case, k, n) if k in chosen else a for k, a in case.arrays.items()} for n in range(BATCH)]
-        return stack([run(case, arrays) for arrays in cases])
+    def batched(chosen: list[str]) -> dict[str, Any]:
+        stacked = stack([contents(chosen, number) for number in range(BATCH)])
+        return {key: stacked[key] if key in chosen else jnp.asarray(array) for key, array in case.arrays.items()}
 
-    batched = jax.jit(lambda: [each(chosen) for chosen in choices])()
-    for found, chosen in zip(batched, choices):
-        assert_same_bits(found, looped(chosen))
+    def all_at_once(batches: list[dict[str, Any]]) -> list[Any]:
+        axes = [{key: 0 if key in chosen else None for key in case.arrays} for chosen in choices]
+        return [jax.vmap(lambda a: run(case, a), in_axes=(axis,))(batch) for axis, batch in zip(axes, batches)]
+
+    for found, chosen in zip(jax.jit(all_at_once)([batched(chosen) for chosen in choices]), choices):
+        assert_same_bits(found, stack([run(case, contents(chosen, number)) for number in range(BATCH)]))
 
 
 @every_case

@@ -69,7 +69,9 @@ def nc_transpose(memory: Memory, *, dst: Operand, data: Operand, mask: np.ndarra
     moves = switched_on(mask, data.pattern.shape)
     order = [p * free + f for f, p in itertools.product(range(free), range(partitions))]
     enabled = np.array([moves[i] for i in order], bool).reshape(dst.pattern.shape)
-    return put(memory, dst, [cast(source[i], data.dtype, dst.dtype) for i in order], enabled)
+    with np.errstate(all="ignore"):
+        moved = [cast(source[i], data.dtype, dst.dtype) for i in order]
+    return put(memory, dst, moved, enabled)
 
 
 def values(memory: Memory, operand: Operand) -> list[float]:
