@@ -36,6 +36,8 @@ def reshaped_access(access: Access, shape: tuple[int, ...]) -> Access:
 
 def _split_dims(access: Access, shape: tuple[int, ...]) -> tuple[Dim, ...] | None:
     """Dims of the new shape, where its axes split or join axes that follow each other without a gap."""
+    if access.size == 0:
+        return tuple(Dim(0, count) for count in shape)
     old = [d for d in access.dims if d.count != 1]
     merged: list[Dim] = []
     for dim in old:

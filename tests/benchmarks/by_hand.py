@@ -51,7 +51,9 @@ def slice_write(box: tuple[slice, ...]) -> Forms:
 
     def padded(dst: jax.Array, src: jax.Array) -> jax.Array:
         pads = [(s.start, n - s.stop, 0) for s, n in zip(box, dst.shape)]
-        inside = [(lax.iota(jnp.int32, n) >= s.start) & (lax.iota(jnp.int32, n) < s.stop) for s, n in zip(box, dst.shape)]
+        inside = [
+            (lax.iota(jnp.int32, n) >= s.start) & (lax.iota(jnp.int32, n) < s.stop) for s, n in zip(box, dst.shape)
+        ]
         return jnp.where(inside[0][:, None] & inside[1], lax.pad(src, jnp.zeros((), src.dtype), pads), dst)
 
     return _and_as_bits(

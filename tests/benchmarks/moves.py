@@ -97,9 +97,7 @@ def moves(rows: int, columns: int, indexed: tuple[int, ...]) -> Iterator[Move]:
         ("every 2nd row", (slice(0, None, 2), slice(None)), (half[0], columns)),
     ):
         yield direct(f"{name}, read", (part, whole), by_hand.strided_read(at), all_of, lambda ref, at=at: ref[at])
-        yield direct(
-            f"{name}, write", (whole, part), by_hand.strided_write(at), lambda ref, at=at: ref[at], all_of
-        )
+        yield direct(f"{name}, write", (whole, part), by_hand.strided_write(at), lambda ref, at=at: ref[at], all_of)
     swapped = (arange(rows)[None, :], arange(columns)[:, None])
     yield direct("transposed", ((columns, rows), whole), by_hand.transposed(), all_of, lambda ref: ref[swapped])
     p, f = arange(rows)[:, None], arange(columns)[None, :]

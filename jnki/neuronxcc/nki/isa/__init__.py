@@ -8,6 +8,7 @@ from jnki.neuronxcc.nki.isa.on_tensor import nc_matmul, nc_transpose
 from jnki.neuronxcc.nki.isa.on_vector import reciprocal, tensor_reduce, tensor_scalar, tensor_tensor
 from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
+from jnki.neuronxcc.nki.not_yet import ISA, missing
 
 tensor_engine = engine.tensor
 vector_engine = engine.vector
@@ -42,3 +43,5 @@ __all__ = [
     "unknown_engine",
     "vector_engine",
 ]
+
+__getattr__ = missing("neuronxcc.nki.isa", ISA)

@@ -90,6 +90,7 @@ from jnki.neuronxcc.nki.language.printing import device_print
 from jnki.neuronxcc.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.neuronxcc.nki.language.spmd import nc, num_programs, program_id, program_ndim, spmd_dim
 from jnki.neuronxcc.nki.language.tile_size import tile_size
+from jnki.neuronxcc.nki.not_yet import LANGUAGE, missing
 
 __all__ = [
     "abs",
@@ -202,3 +203,5 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+__getattr__ = missing("neuronxcc.nki.language", LANGUAGE)

@@ -1,8 +1,13 @@
-"""Comparing results in any element type with the numbers they stand for."""
+"""Compute instructions on batches of random memories, and results in any element type beside the numbers they stand for."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
 import ml_dtypes
 import numpy as np
 
+from jnki import DeviceMemory
 from jnki.dtypes import element_type
 from tests.oracle.casts import INTEGERS, STORAGE
 
@@ -53,3 +58,31 @@ def tame(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, low: floa
     if dtype == "tfloat32":
         stored.view(np.uint32)[...] &= np.uint32(0xFFFF_E000)
     return stored
+
+
+Arrays = dict[str, np.ndarray]
+
+
+def batch(
+    make: Callable[[np.random.Generator], Arrays], run: Callable[[DeviceMemory], DeviceMemory], cases: int = 64
+) -> list[tuple[Arrays, Arrays]]:
+    """SBUF before and after `run`, for `cases` memories that `make` draws: one compilation, one vmapped call."""
+    rng = np.random.default_rng(0)
+    before = [make(rng) for _ in range(cases)]
+    stacked = {name: np.stack([arrays[name] for arrays in before]) for name in before[0]}
+
+    def changed(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(run(DeviceMemory.of(sbuf=arrays)).sbuf)
+
+    after = {name: np.asarray(array) for name, array in jax.jit(jax.vmap(changed))(stacked).items()}
+    return [(arrays, {name: after[name][case] for name in after}) for case, arrays in enumerate(before)]
+
+
+def assert_only(before: Arrays, after: Arrays, name: str, inside: Any = ...) -> None:
+    """Nothing but the part `inside` of the buffer `name` has changed, bit for bit."""
+    for other in before:
+        kept = np.ones(before[other].shape, bool)
+        if other == name:
+            kept[inside] = False
+        same = before[other].view(f"V{before[other].itemsize}") == after[other].view(f"V{after[other].itemsize}")
+        assert same[kept].all(), other

@@ -1,0 +1,67 @@
+"""Documented names of the legacy dialect that jnki does not model yet: using one says so."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class NotModelledError(NotImplementedError, AttributeError):
+    """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
+
+
+ISA = frozenset(
+    [
+        "bn_aggr",
+        "bn_stats",
+        "builtin_custom_op",
+        "dma_engine",
+        "dma_transpose",
+        "dropout",
+        "local_gather",
+        "max8",
+        "nc_find_index8",
+        "nc_match_replace8",
+        "nc_stream_shuffle",
+        "range_select",
+        "scalar_tensor_tensor",
+        "select_reduce",
+        "sequence_bounds",
+        "tensor_copy_dynamic_dst",
+        "tensor_copy_dynamic_src",
+        "tensor_copy_predicated",
+        "tensor_partition_reduce",
+        "tensor_scalar_reduce",
+        "tensor_tensor_scan",
+    ]
+)
+
+LANGUAGE = frozenset(
+    [
+        "all_reduce",
+        "atomic_rmw",
+        "dropout",
+        "finfo",
+        "fmod",
+        "gather_flattened",
+        "gemm_grid",
+        "gemm_stationary_grid",
+        "load_transpose2d",
+        "loop_reduce",
+        "mod",
+        "rand",
+        "random_seed",
+        "shared_constant",
+        "shared_identity_matrix",
+        "static_cast",
+    ]
+)
+
+
+def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
+    """A module's `__getattr__` that tells what is not modelled from what does not exist."""
+
+    def __getattr__(name: str) -> Any:
+        if name in names:
+            raise NotModelledError(f"jnki does not model {module}.{name} yet")
+        raise AttributeError(f"module '{module}' has no attribute '{name}'")
+
+    return __getattr__
