@@ -77,6 +77,11 @@ class Instruction:
         return self.reads_destination
 
     @property
+    def sums_partitions(self) -> bool:
+        """Whether all it does is to add, to its destination, a sum over the partitions of its operands."""
+        return False
+
+    @property
     def may_fault(self) -> bool:
         return False
 

@@ -68,6 +68,10 @@ class NcMatmul(Instruction):
         return self.accumulate
 
     @property
+    def sums_partitions(self) -> bool:
+        return self.accumulate and self.contraction_mask is None and not (self.is_transpose or self.perf_mode)
+
+    @property
     def layout(self) -> Layout:
         return layout_of(self.stationary, self.moving, self.perf_mode)
 

@@ -62,6 +62,8 @@ class TensorTensor(Instruction):
 
     @property
     def is_accumulation(self) -> bool:
+        if self.op == "subtract":
+            return self.dst == self.data1
         return OPERATORS[self.op].reduction is not None and self.dst in (self.data1, self.data2)
 
     def check(self, target: Target) -> None:

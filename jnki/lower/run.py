@@ -14,6 +14,7 @@ from jnki.lower.plan import Form, Plan, plan
 from jnki.lower.ragged import at_iteration, split_edges
 from jnki.lower.slabs import Slab
 from jnki.lower.trim import trimmed
+from jnki.lower.widen import widened
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
 from jnki.memory.scatter import write
 from jnki.program.program import Loop, Node
@@ -39,6 +40,9 @@ def run_block(nodes: tuple[Node, ...], memory: DeviceMemory, at: Loops, form: Fo
 def _run_loop(loop: Loop, memory: DeviceMemory, at: Loops, form: Form | None) -> DeviceMemory:
     if loop.symbol.trips == 0:
         return memory
+    wide = widened(loop) if form is None else None
+    if wide is not None:
+        return run_block(wide, memory, at).without(frozenset(loop.buffers))
     for piece in split_edges(loop):
         match piece:
             case Loop():

@@ -1,21 +1,34 @@
-"""`python -m tests.benchmarks [moves] [cases] [loops] [calls] [imports]`: tables of ratios, in markdown."""
+"""`python -m tests.benchmarks [moves] [cases] [loops] [calls] [imports] [kernels]`: tables of ratios, in markdown."""
 
 import argparse
 
-from tests.benchmarks import moves
+from tests.benchmarks import calls, cases, imports, kernels, loops, moves
 from tests.benchmarks.timing import Effort
+
+SIZES = {"small": (moves.SMALL,), "large": (moves.LARGE,), "both": (moves.SMALL, moves.LARGE)}
 
 
 def main() -> None:
+    subsets = {
+        "moves": lambda: moves.run(effort, SIZES[chosen.size], chosen.only),
+        "cases": lambda: cases.run(effort),
+        "loops": lambda: loops.run(effort),
+        "calls": lambda: calls.run(effort),
+        "imports": lambda: imports.run(effort),
+        "kernels": lambda: kernels.run(effort),
+    }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("subsets", nargs="*", default=["moves"])
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("subsets", nargs="*", metavar="subset", help=f"{', '.join(subsets)}; all by default")
+    parser.add_argument("--rounds", type=int, default=11, help="samples of each alternative")
     parser.add_argument("--only", default="", help="moves: patterns whose name contains this")
-    parser.add_argument("--size", choices=("small", "large", "both"), default="both")
+    parser.add_argument("--size", choices=SIZES, default="both", help="moves: which tensors")
     chosen = parser.parse_args()
+    unknown = [name for name in chosen.subsets if name not in subsets]
+    if unknown:
+        parser.error(f"no such subset: {', '.join(unknown)}; there are {', '.join(subsets)}")
     effort = Effort(rounds=chosen.rounds)
-    sizes = {"small": (moves.SMALL,), "large": (moves.LARGE,), "both": (moves.SMALL, moves.LARGE)}[chosen.size]
-    moves.run(effort, sizes, chosen.only)
+    for name in chosen.subsets or subsets:
+        subsets[name]()
 
 
 if __name__ == "__main__":

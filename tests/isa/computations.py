@@ -1,4 +1,4 @@
-"""Compute instructions on batches of random memories, and results in any element type beside the numbers they stand for."""
+"""Compute instructions on batches of random memories, and results beside the numbers that they stand for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -55,7 +55,7 @@ BROKEN = {
     "scale_row": ({"scale": sbuf("row")}, "err_activation_scale_scalar_or_vector: "),
     "scale_hbm": (
         {"scale": jnki.hbm("h")[:, :1]},
-        "err_unsupported_memory: activation: 'scale' is in the wrong memory",
+        "err_unsupported_memory: activation: 'scale' is in the wrong",
     ),
     "bias_hbm": ({"bias": jnki.hbm("h")[:, :1]}, "err_unsupported_memory: activation: 'bias' is in the wrong memory"),
     "data_hbm": (

@@ -145,7 +145,7 @@ def test_anything_else_is_refused(op):
     assert caught.value.rule == "activation.op"
     given = getattr(op, "__name__", repr(op))
     assert str(caught.value).startswith(
-        f"activation.op: activation: 'op' is not an activation function\n  given:   {given}\n  allowed: copy, square, sig"
+        f"activation.op: activation: 'op' is not an activation function\n  given:   {given}\n  allowed: copy, square"
     )
     assert "reciprocal, sign, abs" in caught.value.allowed
 

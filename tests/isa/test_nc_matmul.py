@@ -111,6 +111,13 @@ def test_transpose_mode_still_multiplies():
     np.testing.assert_array_equal(product(a, b, is_transpose=True), a.T @ b)
 
 
+def test_transpose_mode_has_the_derivative_of_the_product():
+    (a,) = drawn((4, 3))
+    slope = jax.grad(lambda a, b, **mode: (product(a, b, **mode) ** 2).sum(), (0, 1))
+    for found, want in zip(slope(a, EYE, is_transpose=True), slope(a, EYE)):
+        np.testing.assert_array_equal(found, want)
+
+
 def test_the_promise_of_ones_and_zeros_changes_no_value():
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((4, n)).astype(np.float32) for n in (3, 5))

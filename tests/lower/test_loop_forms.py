@@ -73,7 +73,9 @@ def test_values_and_faults_of_tiled_kernels(spec, seed):
 def check_gradients(spec, seed):
     """A copy kernel is affine: what NumPy gives for a step of the inputs is what the derivative must give."""
     source, indices, before = inputs_for(spec, seed)
-    steps = [np.random.default_rng(seed + k).integers(-4, 5, a.shape).astype(a.dtype) for k, a in ((1, source), (2, before))]
+    steps = [
+        np.random.default_rng(seed + k).integers(-4, 5, a.shape).astype(a.dtype) for k, a in ((1, source), (2, before))
+    ]
     here, _ = in_numpy(spec, source, indices, before)
     there, _ = in_numpy(spec, source + steps[0], indices, before + steps[1])
     weight = np.random.default_rng(seed + 3).integers(-4, 5, here.shape).astype(here.dtype)

@@ -123,7 +123,7 @@ def test_overlapping_parts_are_read_before_they_are_written():
     np.testing.assert_array_equal(run(body, X)[0], X[:, [1, 2, 2]])
 
 
-@pytest.mark.parametrize("value", [0, -3, 2.5, np.float32(1.5), np.int32(4), True, np.bool_(False), np.array(3.0), jnp.float32(2)])
+@pytest.mark.parametrize("value", [0, -3, 2.5, np.float32(1.5), np.int32(4), True, np.bool_(False), np.array(3.0)])
 def test_a_number_fills(value):
     def body(tile, x):
         tile[1:3, 0:2] = value
@@ -186,7 +186,7 @@ def test_what_is_neither_tile_nor_number_is_an_error(value):
 
 
 def test_the_destination_decides_the_type_of_a_fresh_result():
-    """10000001 / 3 in float32 and then to int32, not by way of bfloat16."""
+    """2^24 + 2 and 257 survive on the way to int32, which bfloat16 in between would not let them."""
 
     def fresh(tile, x):
         tile[...] = nl.load(x)

@@ -234,6 +234,23 @@ def test_masks_on_a_stationary_and_a_moving_tile_of_equal_size():
     np.testing.assert_array_equal(kernel(a, b, 5, 3), wanted)
 
 
+def test_masks_made_of_a_mesh_grid():
+    @nki.jit
+    def kernel(a, b):
+        out = nl.ndarray((4, 5), nl.float32, buffer=nl.shared_hbm)
+        i, j = nl.mgrid[0:6, 0:4], nl.mgrid[0:6, 0:5]
+        tile = nl.zeros((4, 5), nl.float32, buffer=nl.psum)
+        x, y = nl.load(a), nl.load(b)
+        tile[...] = nisa.nc_matmul(x[i.p, i.x], y[j.p, j.x][j.x < 3], mask=(i.p < 5) & (i.x < 2))
+        nl.store(out, tile)
+        return out
+
+    a, b = whole_numbers((6, 4), (6, 5))
+    wanted = np.zeros((4, 5), np.float32)
+    wanted[:2, :3] = (a[:5].T @ b[:5])[:2, :3]
+    np.testing.assert_array_equal(kernel(a, b), wanted)
+
+
 def test_a_mask_on_an_operand_that_is_still_to_be_transposed():
     @nki.jit
     def kernel(x, y):

@@ -115,7 +115,7 @@ def test_names_of_buffers_are_those_of_the_variables_and_unique():
         out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
         first = nl.load(x[0:128])
         first = nl.copy(first)
-        x_: "nl.float32" = nl.copy(first)
+        x_: nl.float32 = nl.copy(first)
         named = nl.ndarray((128, 8), dtype=x.dtype, buffer=nl.sbuf, name="mine")
         named[...] = nl.copy(x_)
         nl.store(out[0:128], nl.copy(named))

@@ -64,7 +64,9 @@ def test_a_tile_made_before_the_loop_can(loop):
     np.testing.assert_array_equal(by_columns(X), X)
 
 
-@pytest.mark.parametrize("use", [lambda t: t[0:1], lambda t: t.reshape((4, 3, 1)), lambda t: nl.copy(t), lambda t: t.view(nl.int32)])
+@pytest.mark.parametrize(
+    "use", [lambda t: t[0:1], lambda t: t.reshape((4, 3, 1)), lambda t: nl.copy(t), lambda t: t.view(nl.int32)]
+)
 def test_every_use_is_refused(use):
     @nki.jit
     def kernel(x):

@@ -44,7 +44,9 @@ def refused(rule, make_view, x, on_chip=False):
 X = np.arange(6 * 4 * 10, dtype=np.float32).reshape(6, 4, 10)
 
 
-@pytest.mark.parametrize("shape", [(240,), (24, 10), (6, 40), (6, 2, 2, 5, 2), (1, 6, 1, 40, 1), (12, 20), (-1, 4), (6, -1)])
+@pytest.mark.parametrize(
+    "shape", [(240,), (24, 10), (6, 40), (6, 2, 2, 5, 2), (1, 6, 1, 40, 1), (12, 20), (-1, 4), (6, -1)]
+)
 def test_reshape_in_hbm(shape):
     check(lambda t: t.reshape(shape), X)
     check(lambda t: t.reshape(*shape), X)
