@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from jnki.access.index import arange as arange
+    from jnki.access.mesh_grid import mgrid as mgrid
     from jnki.access.ref import hbm as hbm
     from jnki.access.ref import psum as psum
     from jnki.access.ref import sbuf as sbuf
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from jnki.isa.enums import reduce_cmd as reduce_cmd
     from jnki.isa.iota import iota as iota
     from jnki.isa.memset import memset as memset
+    from jnki.isa.nc_matmul import nc_matmul as nc_matmul
+    from jnki.isa.nc_transpose import nc_transpose as nc_transpose
     from jnki.isa.reciprocal import reciprocal as reciprocal
     from jnki.isa.select import select as select
     from jnki.isa.tensor_copy import tensor_copy as tensor_copy
@@ -62,6 +65,9 @@ _HOME = {
     "hbm": "jnki.access.ref",
     "iota": "jnki.isa",
     "memset": "jnki.isa",
+    "mgrid": "jnki.access.mesh_grid",
+    "nc_matmul": "jnki.isa.nc_matmul",
+    "nc_transpose": "jnki.isa.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
     "reciprocal": "jnki.isa",

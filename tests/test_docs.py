@@ -1,12 +1,14 @@
 """README.md and docs/: code runs, links lead somewhere, named files and rules exist, and the clause table is fresh."""
 
 import importlib.util
+import inspect
 import pathlib
 import re
 import types
 
 import pytest
 
+import jnki
 import jnki.serve
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -80,6 +82,15 @@ def test_rules_that_are_named_exist(page):
 def is_rule(name, code):
     instruction, _, rule = name.rpartition(".")
     return f'"{name}"' in code or (instruction and f'f"{{instruction}}.{rule}"' in code.replace(".name", ""))
+
+
+def test_every_instruction_is_on_the_functional_page():
+    page = (ROOT / "docs" / "functional.md").read_text()
+    instructions = [
+        n for n in jnki.__all__ if inspect.isfunction(getattr(jnki, n)) and n not in ("arange", "hbm", "psum", "sbuf")
+    ]
+    assert len(instructions) > 3
+    assert [name for name in instructions if f"`jnki.{name}" not in page] == []
 
 
 def test_every_page_can_be_reached_from_the_readme():

@@ -32,6 +32,7 @@ class Operator:
         is_bitvec: whether it works on bits, of integers only.
         reduction: `jax.numpy` reduction along axes, where the operator is a legal one.
         identity: what a masked-off element contributes to a reduction.
+        masked_reduction: of an array, its mask and axes, for an operator without a neutral element on the left.
         aliases: NumPy functions that mean the same, by name.
     """
 
@@ -42,6 +43,7 @@ class Operator:
     is_bitvec: bool = False
     reduction: Callable[..., jax.Array] | None = field(default=None, compare=False)
     identity: float | int = 0
+    masked_reduction: Callable[..., jax.Array] | None = field(default=None, compare=False)
     aliases: tuple[str, ...] = ()
 
 
@@ -54,7 +56,7 @@ def _fold(function: Callable[[Any, Any], Any], start: int) -> Callable[..., jax.
     """A reduction along the trailing axes, for operators that jax.numpy does not reduce with."""
 
     def reduce(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-        return lax.reduce(x, jnp.asarray(start, x.dtype), function, axis)
+        return lax.reduce(x, jnp.asarray(np.asarray(start).astype(x.dtype)), function, axis)
 
     return reduce
 
@@ -63,6 +65,13 @@ def _subtract_all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
     """The first element of each row minus all others."""
     flat = x.reshape(*x.shape[: min(axis)], -1)
     return 2 * flat[..., 0] - jnp.sum(flat, axis=-1)
+
+
+def _subtract_enabled(x: jax.Array, enabled: jax.Array, axis: tuple[int, ...]) -> jax.Array:
+    """The first enabled element of each row minus all other enabled ones; the others are zero in `x`."""
+    flat = x.reshape(*x.shape[: min(axis)], -1)
+    first = jnp.argmax(enabled.reshape(flat.shape), axis=-1, keepdims=True)
+    return 2 * jnp.take_along_axis(flat, first, axis=-1)[..., 0] - jnp.sum(flat, axis=-1)
 
 
 def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:
@@ -89,7 +98,7 @@ _ALL_OPERATORS = (
     Operator("left_shift", 2, jnp.left_shift, is_bitvec=True),
     Operator("right_shift", 2, _logical_shift_right, is_bitvec=True),
     Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
-    Operator("subtract", 2, jnp.subtract, reduction=_subtract_all),
+    Operator("subtract", 2, jnp.subtract, reduction=_subtract_all, masked_reduction=_subtract_enabled),
     Operator("multiply", 2, jnp.multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
     Operator("divide", 2, jnp.divide, aliases=("true_divide",)),
     Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),

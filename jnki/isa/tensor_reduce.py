@@ -77,13 +77,16 @@ class TensorReduce(Instruction):
         if not operator.is_bitvec:
             value, kind = cast(value, kind, float32), float32
         axis = tuple(range(value.ndim - self.axes, value.ndim))
-        enabled = None
+        enabled = mask = None
         if self.mask is not None:
             mask = self.mask.evaluate(self.data.shape, at)
             value = jnp.where(mask, value, np.asarray(operator.identity).astype(value.dtype))
             enabled = jnp.any(mask, axis=axis).reshape(self.dst.shape)
         assert operator.reduction is not None
-        result = operator.reduction(value, axis=axis)
+        if mask is not None and operator.masked_reduction is not None:
+            result = operator.masked_reduction(value, mask, axis=axis)
+        else:
+            result = operator.reduction(value, axis=axis)
         result = cast(-result if self.negate else result, kind, self.dst.dtype).reshape(self.dst.shape)
         return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
 

@@ -180,6 +180,8 @@ def _confirmed(meet: np.ndarray, symbol: Symbol, first: Use, second: Use) -> np.
             access = use.access
             if mask is not None:
                 decided = mask.substitute(symbol, Affine(number)).simplified()
+                if decided is not None and access.shape != use.instruction.written()[0].shape:
+                    return None
                 box = None if decided is None else decided.box(access.shape)
                 if decided is not None and box is None:
                     return None

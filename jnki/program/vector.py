@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.dtypes import element_type
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
 from jnki.isa.memset import as_number
+from jnki.isa.operands import as_column
 from jnki.isa.promotion import promote
 from jnki.isa.tensor_reduce import TensorReduce
 from jnki.isa.tensor_scalar import Operand, TensorScalar
@@ -15,6 +17,7 @@ from jnki.isa.tensor_tensor import TensorTensor
 from jnki.program.compute import free_axes, made
 from jnki.program.recorder import current
 from jnki.program.tensor import Tensor, as_tensor, new_tile
+from jnki.program.views import broadcast_access
 from jnki.source import user_location
 
 _MOST_AXES = 4
@@ -85,7 +88,7 @@ def tensor_scalar(
     """A new tile with `(data <op0> operand0) <op1> operand1`; operators by name, operands numbers or `[P, 1]` tiles."""
     recorder = current("nisa.tensor_scalar")
     source = as_tensor(data, "tensor_scalar", "data").access
-    first, second = _operand(operand0), _operand(operand1)
+    first, second = (_operand(operand, len(source.dims)) for operand in (operand0, operand1))
     predicate = as_mask(mask)
     return new_tile(
         recorder,
@@ -114,10 +117,11 @@ def tensor_scalar(
 def tensor_tensor(
     data1: Any, data2: Any, op: str, *, dtype: Any = None, mask: Any = None, engine: Engine = Engine.unknown
 ) -> Tensor:
-    """A new tile of the shape of `data1` with `data1 <op> data2`, in the promoted type unless `dtype` says."""
+    """A new tile with `data1 <op> data2`, in the promoted type unless `dtype` says; free axes of size 1 repeat."""
     recorder = current("nisa.tensor_tensor")
     first = as_tensor(data1, "tensor_tensor", "data1").access
     second = as_tensor(data2, "tensor_tensor", "data2").access
+    first, second = _along_free_axes(first, second)
     predicate = as_mask(mask)
     return new_tile(
         recorder,
@@ -133,7 +137,16 @@ def tensor_tensor(
     )
 
 
-def _operand(value: Any) -> Operand:
+def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
+    """Both as views of one shape where a free axis of size 1 repeats; as they are where none does."""
+    fits = len(first.shape) == len(second.shape) and first.shape[0] == second.shape[0] and first.size != second.size
+    if not fits or any(1 != n != m != 1 for n, m in zip(first.shape, second.shape)):
+        return first, second
+    shape = tuple(map(max, first.shape, second.shape))
+    return broadcast_access(first, shape), broadcast_access(second, shape)
+
+
+def _operand(value: Any, rank: int) -> Operand:
     if isinstance(value, Tensor):
-        return value.access
+        return as_column(value.access, rank)
     return None if value is None else as_number("tensor_scalar", value)

@@ -13,9 +13,10 @@ from jnki.access.affine import Symbol
 from jnki.access.bounds import check_bounds
 from jnki.access.index import arange, scalar
 from jnki.access.mask import Mask
+from jnki.access.pattern import hardware_pattern
 from jnki.access.subscript import subscript
 from jnki.errors import RuleError
-from tests.access.walks import buffer
+from tests.access.walks import buffer, index_tile
 
 few = settings(max_examples=300, derandomize=True, deadline=None)
 I, J = Symbol("i", 3), Symbol("j", 2)  # noqa: E741
@@ -86,11 +87,8 @@ def test_c04_text_with_a_mask() -> None:
 
 
 def test_c04_an_index_tile_has_bounds_of_its_own() -> None:
-    from jnki.access.pattern import hardware_pattern
-    from tests.access.walks import index_tile
-
-    tile = subscript(index_tile(4, 2), (slice(None), slice(1, 3)))
-    operand = hardware_pattern(buffer(8, 6), [[6, 8]], vector_offset=tile)
+    tile = subscript(index_tile(4, 2), (slice(None), slice(2, 3)))
+    operand = hardware_pattern(buffer(8, 6), [[6, 4]], vector_offset=tile)
     with pytest.raises(RuleError, match=r"out-of-bound access of tensor 'i' \(src's index\) on axis 1"):
         check_bounds(operand, None, "src")
 

@@ -24,7 +24,7 @@ def draw(dtype="float32", out="float32"):
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["right", "left"])
 @pytest.mark.parametrize("vector", [False, True], ids=["number", "vector"])
-@pytest.mark.parametrize("op", [op for op in oracle.ARITHMETIC])
+@pytest.mark.parametrize("op", list(oracle.ARITHMETIC))
 def test_one_operator(op, vector, reverse):
     operand = sbuf("v") if vector else 1.5
     for old, new in batch(

@@ -27,7 +27,7 @@ def draw(x, y, out, low=-4, high=4):
     }
 
 
-@pytest.mark.parametrize("op", [op for op in oracle.ARITHMETIC])
+@pytest.mark.parametrize("op", list(oracle.ARITHMETIC))
 def test_operators(op):
     low = 0.5 if op in ("divide", "power") else -4
     kind = "float32" if op in ("divide", "power") else "int8"

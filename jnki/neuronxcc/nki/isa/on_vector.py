@@ -98,7 +98,8 @@ def tensor_tensor(
     """A new SBUF tile with `data1 <op> data2`, element by element.
 
     Args:
-        data1, data2: equal partitions and elements per partition; not both in PSUM.
+        data1, data2: equal partitions; equal elements per partition, or free axes of size 1 that repeat; not both in
+            PSUM.
         op: a binary operator, such as `nl.add` or `np.multiply`.
         dtype: element type of the result; by default the two types promoted.
         mask: what to leave unwritten.
