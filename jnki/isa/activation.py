@@ -17,7 +17,7 @@ from jnki.dtypes import cast, float32
 from jnki.isa.activations import FUNCTIONS, activation_function
 from jnki.isa.enums import reduce_cmd as ReduceCmd
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import load, store_float32, tiles
+from jnki.isa.operands import load, store_float32, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile, check_vector
 from jnki.isa.tensor_scalar import per_partition
@@ -173,7 +173,7 @@ class Activation(Instruction):
         if self.data.size == 0:
             return memory
         enabled = None if self.mask is None else self.mask.evaluate(self.dst.shape, at)
-        value = self._activated(memory, at, enabled)
+        value = self._activated(memory, at)
         after = store_float32(memory, self.dst, value, at, enabled)
         if self.reduce_res is None and self.accumulator is None:
             return after
@@ -185,17 +185,15 @@ class Activation(Instruction):
             after = store_float32(after, self.reduce_res, registers, at, rows)
         return after
 
-    def _activated(self, memory: DeviceMemory, at: Loops, enabled: jax.Array | None) -> jax.Array:
-        """The float32 results, in the shape of `data`."""
-        x = cast(load(memory, self.data, at), self.data.dtype, float32)
+    def _activated(self, memory: DeviceMemory, at: Loops) -> jax.Array:
+        """The float32 results, in the shape of `dst`."""
+        x = cast(load(memory, self.data, at), self.data.dtype, float32).reshape(self.dst.shape)
+        x = where_enabled(x, self.mask, x.shape, at)
         if isinstance(self.scale, Access) or self.scale != 1:
             x = x * per_partition(memory, self.scale, float32, x.ndim, at)
         if self.bias is not None:
             x = x + per_partition(memory, self.bias, float32, x.ndim, at)
-        if enabled is not None:
-            # A slope that is infinite at a masked-off element must not meet its zero cotangent.
-            x = jnp.where(enabled.reshape(x.shape), x, 1.0)
-        return FUNCTIONS[self.op].function(x)
+        return FUNCTIONS[self.op].function(where_enabled(x, self.mask, x.shape, at))
 
     def _accumulated(self, memory: DeviceMemory, value: jax.Array, at: Loops, enabled: jax.Array | None) -> jax.Array:
         """The registers after the instruction, `float32[P]`; `value` is `[P, N]`."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jnki.access.access import Access
 from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import load, store
+from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.target import Target
@@ -46,6 +46,6 @@ class LanguageFunction(Instruction):
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        x = cast(load(memory, self.data, at), self.data.dtype, float32)
-        value = FUNCTIONS[self.function](x).reshape(self.dst.shape)
+        x = cast(load(memory, self.data, at), self.data.dtype, float32).reshape(self.dst.shape)
+        value = FUNCTIONS[self.function](where_enabled(x, self.mask, self.dst.shape, at))
         return store(memory, self.dst, cast(value, float32, self.dst.dtype), at, self.mask)

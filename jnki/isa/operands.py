@@ -36,6 +36,15 @@ def store_float32(
     return memory.set(access.buffer, write(memory.get(access.buffer), access, value, at, enabled=mask))
 
 
+def where_enabled(value: jax.Array, mask: Mask | None, shape: tuple[int, ...], at: Loops) -> jax.Array:
+    """`value`, which broadcasts to `shape`, with 1 where the mask is off: a place where every operator is smooth.
+
+    What a masked-off element is computed from may be NaN, or a pole; a slope that is not finite there must not meet its
+    zero cotangent, which would spread NaN to whatever else the operands came from.
+    """
+    return value if mask is None else jnp.where(mask.evaluate(shape, at), value, jnp.ones((), value.dtype))
+
+
 def as_column(access: Access, rank: int) -> Access:
     """A vector operand with trailing axes of size 1 up to `rank`, so that it shares all axes with a tile."""
     missing = max(0, rank - len(access.dims))

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
-
 from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import load, store
+from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -40,9 +38,7 @@ class Reciprocal(Instruction):
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         x = cast(load(memory, self.data, at), self.data.dtype, float32).reshape(self.dst.shape)
-        if self.mask is not None:
-            # The slope at a masked-off zero is infinite and must not meet its zero cotangent.
-            x = jnp.where(self.mask.evaluate(self.dst.shape, at), x, 1.0)
+        x = where_enabled(x, self.mask, self.dst.shape, at)
         return store(memory, self.dst, cast(1 / x, float32, self.dst.dtype), at, self.mask)
 
 

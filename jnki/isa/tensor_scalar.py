@@ -14,7 +14,7 @@ from jnki.dtypes import ElementType, cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.memset import as_number, constant
-from jnki.isa.operands import load, store, tiles
+from jnki.isa.operands import load, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_vector
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
@@ -128,17 +128,19 @@ class TensorScalar(Instruction):
                 )
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        value, kind = load(memory, self.data, at), self.data.dtype
+        value, kind = load(memory, self.data, at).reshape(self.dst.shape), self.data.dtype
         if not OPERATORS[self.op0].is_bitvec:
             value, kind = cast(value, kind, float32), float32
         for op, operand, reverse, _ in self.steps:
             operator = OPERATORS[op]
+            value = where_enabled(value, self.mask, self.dst.shape, at)
             if operator.arity == 1:
                 value = operator.function(value)
                 continue
             other = per_partition(memory, operand, kind, value.ndim, at)
+            other = where_enabled(other, self.mask, self.dst.shape, at)
             value = operator.function(other, value) if reverse else operator.function(value, other)
-        return store(memory, self.dst, cast(value, kind, self.dst.dtype).reshape(self.dst.shape), at, self.mask)
+        return store(memory, self.dst, cast(value, kind, self.dst.dtype), at, self.mask)
 
 
 def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: int, at: Loops) -> jax.Array:

@@ -13,7 +13,7 @@ from jnki.access.ref import Ref, resolve
 from jnki.dtypes import ElementType, cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import load, store
+from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.operators import OPERATORS, Operator
 from jnki.isa.operators import operator as operator_of
 from jnki.isa.promotion import promote
@@ -115,13 +115,12 @@ class TensorTensor(Instruction):
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         a, b = load(memory, self.data1, at), load(memory, self.data2, at)
-        b = b.reshape(a.shape)
+        a, b = (where_enabled(x.reshape(self.dst.shape), self.mask, self.dst.shape, at) for x in (a, b))
         if self.on_integers:
             value, kind = self.operator.function(a, b), self.data1.dtype
         else:
             value, kind = combine(self.operator, a, self.data1.dtype, b, self.data2.dtype)
-        value = cast(value, kind, self.dst.dtype).reshape(self.dst.shape)
-        return store(memory, self.dst, value, at, self.mask)
+        return store(memory, self.dst, cast(value, kind, self.dst.dtype), at, self.mask)
 
 
 def combine(

@@ -9,7 +9,7 @@ is a window of the buffer, unfolded and transposed; anything else moves element 
     axis of 12:   a b . . c d . . e f . .      two dims:  [4,3] [1,2]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jnki.access.access import Access
@@ -28,11 +28,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class AxisWalk:
-    """The window of one axis: it starts at `start`, is `extent` long, and is walked by `levels`, slowest first."""
+    """The window of one axis: it starts at `start`, is `extent` long, and is walked by `levels`, slowest first.
+
+    The first walked element stands `lead` places into the window.
+    """
 
     start: Affine
     levels: tuple[Level, ...]
     extent: int
+    lead: int = 0
 
     @property
     def is_dense(self) -> bool:
@@ -41,6 +45,28 @@ class AxisWalk:
         for level in self.levels:
             walked *= level.count
         return walked == self.extent
+
+    def in_whole_steps(self, size: int) -> "AxisWalk | None":
+        """The same walk, if it has gaps in a window of whole steps of its slowest level.
+
+        Where such a window would leave the axis of `size` places it is moved back, or, without room for that, None.
+
+            axis of 12:   . . a . . b . . c . . d      one dim:   [3,4] from 2
+                          |-----|-----|-----|---|      in whole steps: from 0, lead 2
+        """
+        if self.is_dense:
+            return self
+        extent = self.levels[0].step * self.levels[0].count
+        first, last = self.start.bounds()
+        lead = max(0, last + extent - size)
+        if lead > min(first, extent - self.extent):
+            return None
+        return AxisWalk(self.start + -lead, self.levels, extent, lead)
+
+    @property
+    def is_in_whole_steps(self) -> bool:
+        """Whether the window is as long as the steps of its slowest level."""
+        return bool(self.levels) and self.extent == self.levels[0].step * self.levels[0].count
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,12 @@ class Block:
     @property
     def is_dense(self) -> bool:
         return all(axis.is_dense for axis in self.axes)
+
+    def in_whole_steps(self, shape: tuple[int, ...]) -> "Block | None":
+        """The same block in windows that divide into steps (see `AxisWalk`), or None where one does not fit."""
+        axes = [axis.in_whole_steps(size) for axis, size in zip(self.axes, shape)]
+        fitting = tuple(axis for axis in axes if axis is not None)
+        return replace(self, axes=fitting) if len(fitting) == len(axes) else None
 
     def covers(self, shape: tuple[int, ...]) -> bool:
         """Whether the window is the whole buffer."""

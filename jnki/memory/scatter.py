@@ -18,7 +18,7 @@ from jnki.memory.gather import dynamic_starts, read
 from jnki.memory.layout import Block, block_of, row_block_of
 from jnki.memory.loops import Loops
 from jnki.memory.rows import row_starts, rows_are_disjoint
-from jnki.memory.tiles import walked, window_from_tile
+from jnki.memory.tiles import merged, window_from_tile
 
 
 def write(
@@ -68,22 +68,20 @@ def _select(value: jax.Array, old: jax.Array, where: jax.Array) -> jax.Array:
 def _write_block(
     array: jax.Array, access: Access, block: Block, value: jax.Array, at: Loops, enabled: jax.Array | None
 ) -> jax.Array:
+    if enabled is not None and block.broadcast:
+        return _write_elements(array, access, value, at, None, enabled)
+    if not block.is_dense:
+        block = block.in_whole_steps(array.shape) or block
     static = all(axis.start.is_constant for axis in block.axes)
     starts: list[Any] = [axis.start.constant for axis in block.axes] if static else dynamic_starts(block, at)
 
-    if enabled is not None and block.broadcast:
-        return _write_elements(array, access, value, at, None, enabled)
-
     def update(old: jax.Array, new: jax.Array, mask: jax.Array | None, *starts: Any) -> jax.Array:
-        window = window_from_tile(new, block)
-        touched = None if block.is_dense else walked(block)
-        if mask is not None:
-            on = window_from_tile(mask, block)
-            touched = on if touched is None else touched & on
         whole = block.covers(old.shape)
-        if touched is not None:
+        if mask is None and block.is_dense:
+            window = window_from_tile(new, block)
+        else:
             before = old if whole else lax.dynamic_slice(old, starts, block.window_shape)
-            window = jnp.where(touched, window, before)
+            window = merged(before, new, block, mask)
         return window if whole else lax.dynamic_update_slice(old, window, starts)
 
     if enabled is None:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jnki.memory.layout import Block
+from jnki.memory.layout import Block, Level
 
 
 def tile_from_window(window: jax.Array, block: Block, shape: tuple[int, ...], leading: int = 0) -> jax.Array:
@@ -37,20 +37,25 @@ def window_from_tile(tile: jax.Array, block: Block, leading: int = 0) -> jax.Arr
     Where a broadcast dim writes one place several times, its last element stays (clause C18).
     """
     lead = tile.shape[:leading]
-    for dim in block.broadcast:
-        tile = lax.slice_in_dim(tile, tile.shape[dim] - 1, tile.shape[dim], axis=dim)
-    order = block.order
-    tile = tile.reshape(*lead, *(tile.shape[d] for d in sorted(order)))
-    if block.flipped:
-        position = {dim: leading + k for k, dim in enumerate(sorted(order))}
-        tile = lax.rev(tile, [position[d] for d in block.flipped])
-    ranks = [sorted(order).index(dim) for dim in order]
-    tile = tile.transpose(*range(leading), *(leading + r for r in ranks))
-    axis = leading
-    for walk in block.axes:
-        tile = _fold(tile, axis, tuple((level.step, level.count) for level in walk.levels))
-        axis += 1
+    tile = _in_axis_order(tile, block, leading)
+    for axis, walk in enumerate(block.axes, leading):
+        tile = _fold(tile, axis, _pairs(walk.levels))
     return tile.reshape(*lead, *block.window_shape)
+
+
+def merged(window: jax.Array, tile: jax.Array, block: Block, mask: jax.Array | None) -> jax.Array:
+    """The window with `tile` at the elements that `block` walks and `mask`, of the tile's shape, leaves on.
+
+    One pass of `where`. In windows of whole steps (`Block.in_whole_steps`) steps are an axis of their own, along which
+    the tile is broadcast; otherwise the gaps in it are filled up first.
+    """
+    if all(walk.is_dense or walk.is_in_whole_steps for walk in block.axes):
+        touched, spread, shape = _walked_in_steps(block), _spread_over_steps, _steps_shape(block)
+    else:
+        touched, spread, shape = walked(block), window_from_tile, block.window_shape
+    if mask is not None:
+        touched = touched & spread(mask, block)
+    return jnp.where(touched, spread(tile, block), window.reshape(shape)).reshape(window.shape)
 
 
 def walked(block: Block) -> jax.Array:
@@ -58,16 +63,75 @@ def walked(block: Block) -> jax.Array:
     rank = len(block.axes)
     result = jnp.ones((1,) * rank, jnp.bool_)
     for axis, walk in enumerate(block.axes):
-        if walk.is_dense:
-            continue
-        place = lax.iota(jnp.int32, walk.extent)
-        hit = jnp.ones((walk.extent,), jnp.bool_)
-        for level in walk.levels:
-            hit &= place // level.step < level.count
-            place = place % level.step
-        hit &= place == 0
-        result = result & hit.reshape([-1 if a == axis else 1 for a in range(rank)])
+        if not walk.is_dense:
+            hit = _hit(lax.iota(jnp.int32, walk.extent), walk.levels)
+            result = result & hit.reshape([-1 if a == axis else 1 for a in range(rank)])
     return result
+
+
+def _hit(place: jax.Array, levels: tuple[Level, ...]) -> jax.Array:
+    """Which places, counted from the first walked one, the levels walk."""
+    hit = place >= 0
+    for level in levels:
+        hit &= place // level.step < level.count
+        place = place % level.step
+    return hit & (place == 0)
+
+
+def _steps_shape(block: Block) -> tuple[int, ...]:
+    """The window with one axis more for each axis with gaps: `[..., count, step, ...]`."""
+    shape: list[int] = []
+    for walk in block.axes:
+        shape += [walk.extent] if walk.is_dense else [walk.levels[0].count, walk.levels[0].step]
+    return tuple(shape)
+
+
+def _walked_in_steps(block: Block) -> jax.Array:
+    """`walked`, broadcastable to `_steps_shape`."""
+    rank = len(_steps_shape(block))
+    result, axis = jnp.ones((1,) * rank, jnp.bool_), 0
+    for walk in block.axes:
+        axis += 1
+        if not walk.is_dense:
+            hit = _hit(lax.iota(jnp.int32, walk.levels[0].step) - walk.lead, walk.levels[1:])
+            result = result & hit.reshape([-1 if a == axis else 1 for a in range(rank)])
+            axis += 1
+    return result
+
+
+def _spread_over_steps(tile: jax.Array, block: Block) -> jax.Array:
+    """The elements of `tile`, broadcastable to `_steps_shape`; what is not walked is arbitrary."""
+    tile, axis = _in_axis_order(tile, block, 0), 0
+    for walk in block.axes:
+        if walk.is_dense:
+            tile = _fold(tile, axis, _pairs(walk.levels))
+            axis += 1
+            continue
+        tile = _fold(tile, axis + 1, _pairs(walk.levels[1:]))
+        inner = tile.shape[axis + 1]
+        if inner > 1:
+            pads = [(0, 0, 0)] * tile.ndim
+            pads[axis + 1] = (walk.lead, walk.levels[0].step - walk.lead - inner, 0)
+            tile = lax.pad(tile, jnp.zeros((), tile.dtype), pads)
+        axis += 2
+    return tile
+
+
+def _in_axis_order(tile: jax.Array, block: Block, leading: int) -> jax.Array:
+    """The tile with its dims in the order and direction in which the buffer's axes hold them."""
+    for dim in block.broadcast:
+        tile = lax.slice_in_dim(tile, tile.shape[dim] - 1, tile.shape[dim], axis=dim)
+    order = block.order
+    tile = tile.reshape(*tile.shape[:leading], *(tile.shape[d] for d in sorted(order)))
+    if block.flipped:
+        position = {dim: leading + k for k, dim in enumerate(sorted(order))}
+        tile = lax.rev(tile, [position[d] for d in block.flipped])
+    ranks = [sorted(order).index(dim) for dim in order]
+    return tile.transpose(*range(leading), *(leading + r for r in ranks))
+
+
+def _pairs(levels: tuple[Level, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((level.step, level.count) for level in levels)
 
 
 def _unfold(array: jax.Array, axis: int, levels: tuple) -> jax.Array:

@@ -34,10 +34,10 @@ def described(loop):
         if isinstance(piece, int):
             (only,) = instructions(at_iteration(loop, piece))
             only = trimmed(only)
-            pieces.append((piece, None if only.mask else only.dst.shape))
+            pieces.append((piece, None if only.mask is not None else only.dst.shape))
         else:
             (only,) = instructions(piece.body)
-            pieces.append((f"{piece.symbol.trips} trips", None if only.mask else only.dst.shape))
+            pieces.append((f"{piece.symbol.trips} trips", None if only.mask is not None else only.dst.shape))
     return pieces
 
 

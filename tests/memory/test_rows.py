@@ -150,6 +150,6 @@ def test_c18_disjoint_rows_never_overlap(data: st.DataObject) -> None:
             if not is_vector and i != j:
                 continue
             assert access.indirect is not None
-            first = set((static[a] + i * access.indirect.step).reshape(-1).tolist())
-            second = set((static[b] + j * access.indirect.step).reshape(-1).tolist())
+            first = set(np.ravel(static[a] + i * access.indirect.step).tolist())
+            second = set(np.ravel(static[b] + j * access.indirect.step).tolist())
             assert first == second or not first & second
