@@ -17,19 +17,27 @@ from jax import lax
 _BITS = {1: np.dtype(np.int8), 2: np.dtype(np.int16)}
 
 
-def as_bits(move: Callable[..., jax.Array], *arrays: jax.Array, indices: tuple[Any, ...] = ()) -> jax.Array:
+def as_bits(
+    move: Callable[..., jax.Array],
+    *arrays: jax.Array,
+    indices: tuple[Any, ...] = (),
+    of_tangents: Callable[..., jax.Array] | None = None,
+) -> jax.Array:
     """`move(*arrays, *indices)`, bit for bit.
 
     Args:
         move: linear in its arrays: it only puts elements in places.
         arrays: all of one element type, and so is the result.
         indices: further integer or boolean arguments, which carry no derivative.
+        of_tangents: the same move in a form that is cheaper to transpose, if there is one.
     """
     dtype = arrays[0].dtype
-    if not needs_bits(dtype):
+    narrow = needs_bits(dtype)
+    if not narrow and (of_tangents is None or not jnp.issubdtype(dtype, jnp.floating)):
         return move(*arrays, *indices)
     count = len(arrays)
-    bits: Any = _BITS[dtype.itemsize]
+    bits: Any = _BITS[dtype.itemsize] if narrow else dtype
+    move_tangents = of_tangents or move
 
     @jax.custom_jvp
     def moved(*args: Any) -> jax.Array:
@@ -38,7 +46,7 @@ def as_bits(move: Callable[..., jax.Array], *arrays: jax.Array, indices: tuple[A
 
     @moved.defjvp
     def _moved_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-        return moved(*primals), move(*tangents[:count], *primals[count:])
+        return moved(*primals), move_tangents(*tangents[:count], *primals[count:])
 
     return moved(*arrays, *indices)
 

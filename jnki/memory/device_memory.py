@@ -46,12 +46,20 @@ class DeviceMemory:
 
         Raises:
             TypeError: an array has an element type that NKI does not have.
+            RuleError: an array on chip has no axis.
         """
         arrays = {}
         for space, named in zip(_SPACES, (hbm, sbuf, psum)):
             for name, array in (named or {}).items():
                 element_type(getattr(array, "dtype", None) if hasattr(array, "dtype") else type(array))
                 arrays[space, name] = jnp.asarray(array)
+                if space.on_chip and not arrays[space, name].ndim:
+                    raise RuleError(
+                        "memory.rank",
+                        f"a tile in {space} needs a partition axis",
+                        given=f"tensor '{name}' of shape []",
+                        allowed="[P, F...]",
+                    )
         return DeviceMemory(arrays, Fault())
 
     @property

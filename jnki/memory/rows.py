@@ -68,9 +68,21 @@ def _static_reach(access: Access, axis: int, at: Loops) -> tuple[Any, Any]:
 def rows_are_disjoint(access: Access, block: Block) -> bool:
     """Whether two rows that start at different places never overlap (rows that start at the same place coincide)."""
     assert access.indirect is not None
-    digits = split(access.indirect.step, access.buffer.strides)
-    moves = [index.steps[0] if access.dims and access.dims[0].count > 1 else 0 for index in coordinates(access)]
+    digits, moves = _row_steps(access)
     extents = block.window_shape
     # Apart by their positions in the pattern, whatever their indices are, or else by their indices alone.
     by_place = any(abs(m) >= e and (d == 0 or not access.indirect.is_vector) for m, d, e in zip(moves, digits, extents))
     return by_place or (not any(moves) and any(abs(d) >= e for d, e in zip(digits, extents)))
+
+
+def row_axis(access: Access, block: Block) -> int | None:
+    """The one axis along which the rows of an indirect access differ, each one place long; None if there is none."""
+    moving = [axis for axis, steps in enumerate(zip(*_row_steps(access))) if any(steps)]
+    return moving[0] if len(moving) == 1 and block.window_shape[moving[0]] == 1 else None
+
+
+def _row_steps(access: Access) -> tuple[list[int], list[int]]:
+    """What one index, and one row of the pattern, adds to the start of a row on each axis."""
+    assert access.indirect is not None
+    digits = split(access.indirect.step, access.buffer.strides)
+    return digits, [index.steps[0] if access.dims and access.dims[0].count > 1 else 0 for index in coordinates(access)]

@@ -12,13 +12,17 @@ import jax.numpy as jnp
 from jax import lax
 
 from jnki.access.access import Access
-from jnki.memory.bits import as_bits
+from jnki.dtypes import float32
+from jnki.memory.bits import as_bits, needs_bits
 from jnki.memory.elements import element_axes, element_positions
 from jnki.memory.gather import dynamic_starts, read
 from jnki.memory.layout import Block, block_of, row_block_of
 from jnki.memory.loops import Loops
-from jnki.memory.rows import row_starts, rows_are_disjoint
+from jnki.memory.rows import row_axis, row_starts, rows_are_disjoint
 from jnki.memory.tiles import merged, window_from_tile
+
+# A scatter of fewer than one row in so many leaves most of the buffer alone, and XLA updates it in place.
+_MANY = 4
 
 
 def write(
@@ -98,25 +102,51 @@ def _write_rows(
     rows: jax.Array | None,
     enabled: jax.Array | None,
 ) -> jax.Array:
-    starts = row_starts(access, block, at, rows)
+    """Scatters rows; or, where that would copy the buffer or rewrite much of it, asks at each place for its row."""
     whole_rows = None if enabled is None else _row_mask(enabled)
     if not block.is_dense or (enabled is not None and whole_rows is None):
         return _write_elements(array, access, value, at, rows, enabled)
-    alive = last_of_equals(starts, whole_rows)
-    # Dropped rows start outside, each at a place of its own.
+    starts, axis = row_starts(access, block, at, rows), row_axis(access, block)
+
+    def scatter(old: jax.Array, new: jax.Array, starts: jax.Array, *_: Any) -> jax.Array:
+        windows = window_from_tile(new, block, leading=1)
+        numbers, drop = _scatter_numbers(old), lax.GatherScatterMode.FILL_OR_DROP
+        return lax.scatter(old, starts, windows, numbers, unique_indices=True, mode=drop)
+
+    if axis is None or not (needs_bits(array.dtype) or _MANY * starts.shape[0] >= array.shape[axis]):
+        starts = _starts_of(starts, last_of_equals(starts, whole_rows), array)
+        return as_bits(scatter, array, value, indices=(starts,))
+
+    last, is_last = last_at_each_place(starts[:, axis], array.shape[axis], whole_rows)
+    corner = [0 if a == axis else walk.start.evaluate(at) for a, walk in enumerate(block.axes)]
+
+    def select(old: jax.Array, new: jax.Array, _: jax.Array, last: jax.Array, *corner: Any) -> jax.Array:
+        windows = window_from_tile(new, block, leading=1)
+        found = windows.at[last].get(mode="clip", wrap_negative_indices=False)
+        found = jnp.moveaxis(jnp.squeeze(found, axis + 1), 0, axis)
+        written = (last >= 0).reshape([-1 if a == axis else 1 for a in range(old.ndim)])
+        if found.shape == old.shape:
+            return jnp.where(written, found, old)
+        before = lax.dynamic_slice(old, corner, found.shape)
+        return lax.dynamic_update_slice(old, jnp.where(written, found, before), corner)
+
+    starts = _starts_of(starts, is_last, array)
+    return as_bits(select, array, value, indices=(starts, last, *corner), of_tangents=scatter)
+
+
+def _starts_of(starts: jax.Array, on: jax.Array, array: jax.Array) -> jax.Array:
+    """Where rows start that are on; the others start outside, each at a place of its own."""
     outside = array.shape[0] + lax.iota(jnp.int32, starts.shape[0])
-    starts = jnp.where(alive[:, None], starts, outside[:, None])
-    numbers = lax.ScatterDimensionNumbers(
+    return jnp.where(on[:, None], starts, outside[:, None])
+
+
+def _scatter_numbers(array: jax.Array) -> lax.ScatterDimensionNumbers:
+    """Windows of all axes of `array`, one per row of axis 0 of the updates."""
+    return lax.ScatterDimensionNumbers(
         update_window_dims=tuple(range(1, array.ndim + 1)),
         inserted_window_dims=(),
         scatter_dims_to_operand_dims=tuple(range(array.ndim)),
     )
-
-    def scatter(old: jax.Array, new: jax.Array, starts: jax.Array) -> jax.Array:
-        windows = window_from_tile(new, block, leading=1)
-        return lax.scatter(old, starts, windows, numbers, unique_indices=True, mode=lax.GatherScatterMode.FILL_OR_DROP)
-
-    return as_bits(scatter, array, value, indices=(starts,))
 
 
 def _row_mask(enabled: jax.Array) -> jax.Array | None:
@@ -135,6 +165,15 @@ def last_of_equals(starts: jax.Array, enabled: jax.Array | None) -> jax.Array:
     if enabled is None:
         return ~jnp.any(beaten, axis=1)
     return enabled & ~jnp.any(beaten & enabled[None, :], axis=1)
+
+
+def last_at_each_place(places: jax.Array, size: int, enabled: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    """The last enabled row at each of `size` places, or -1; and which rows these are: `int32[size]`, `bool[P]`."""
+    order = lax.iota(jnp.int32, places.shape[0])
+    if enabled is not None:
+        places = jnp.where(enabled, places, size)
+    last = jnp.full((size,), -1, jnp.int32).at[places].max(order, mode="drop", wrap_negative_indices=False)
+    return last, order == last.at[places].get(mode="fill", fill_value=-1, wrap_negative_indices=False)
 
 
 def _write_elements(
@@ -187,15 +226,30 @@ def accumulate(
         finish: takes float32 to stored elements.
         rows, enabled: as for `write`.
     """
+    block = _rows_to_write(access)
+    if block is not None and block.is_dense and access.dtype == float32:
+        whole_rows = None if enabled is None else _row_mask(enabled)
+        if enabled is None or whole_rows is not None:
+            return _add_rows(array, row_starts(access, block, at, rows), block, value, whole_rows)
     before = widen(read(array, access, at, rows))
     if enabled is not None:
         # -0.0 is the one number that changes nothing it is added to.
         value = jnp.where(enabled, value, jnp.float32(-0.0))
-    if access.indirect is None and (block := block_of(access)) is not None and not block.broadcast:
+    if access.indirect is None and (direct := block_of(access)) is not None and not direct.broadcast:
         return write(array, access, finish(before + value), at, rows, enabled)
-    if (block := _rows_to_write(access)) is not None:
+    if block is not None:
         return _accumulate_rows(array, access, block, before, value, at, finish, rows, enabled)
     return _accumulate_elements(array, access, before, value, at, finish, rows, enabled)
+
+
+def _add_rows(
+    array: jax.Array, starts: jax.Array, block: Block, value: jax.Array, enabled: jax.Array | None
+) -> jax.Array:
+    """Rows of float32 are added where they belong, one after another: nothing else needs to be rounded."""
+    if enabled is not None:
+        starts = _starts_of(starts, enabled, array)
+    windows = window_from_tile(value, block, leading=1)
+    return lax.scatter_add(array, starts, windows, _scatter_numbers(array), mode=lax.GatherScatterMode.FILL_OR_DROP)
 
 
 def _accumulate_rows(
@@ -210,9 +264,7 @@ def _accumulate_rows(
     enabled: jax.Array | None,
 ) -> jax.Array:
     """Rows that share a place are summed into the first of them, which is then written alone."""
-    starts = row_starts(access, block, at, rows)
-    same = jnp.all(starts[:, None, :] == starts[None, :, :], axis=-1)
-    first = jnp.argmax(same, axis=1).astype(jnp.int32)
+    first = first_of_equals(row_starts(access, block, at, rows), row_axis(access, block), array)
     total = before.at[first].add(value, mode="promise_in_bounds", wrap_negative_indices=False)
     is_first = first == lax.iota(jnp.int32, first.shape[0])
     on = is_first.reshape((-1,) + (1,) * (value.ndim - 1))
@@ -220,6 +272,19 @@ def _accumulate_rows(
         touched = jnp.zeros(enabled.shape, jnp.bool_).at[first].max(enabled, mode="promise_in_bounds")
         on = on & touched
     return write(array, access, finish(total), at, rows, on)
+
+
+def first_of_equals(starts: jax.Array, axis: int | None, array: jax.Array) -> jax.Array:
+    """The first row that starts where each row starts: `int32[P]`. `axis` is that of `row_axis`."""
+    order = lax.iota(jnp.int32, starts.shape[0])
+    if axis is None or starts.shape[0] ** 2 <= array.shape[axis]:
+        same = jnp.all(starts[:, None, :] == starts[None, :, :], axis=-1)
+        return jnp.argmax(same, axis=1).astype(jnp.int32)
+    nobody = starts.shape[0]
+    first = jnp.full((array.shape[axis],), nobody, jnp.int32).at[starts[:, axis]]
+    first = first.min(order, mode="drop", wrap_negative_indices=False).at[starts[:, axis]]
+    found = first.get(mode="fill", fill_value=nobody, wrap_negative_indices=False)
+    return jnp.where(found == nobody, order, found)
 
 
 def _accumulate_elements(

@@ -77,6 +77,12 @@ class Program:
         """Whether any instruction can fault: a program without dynamic addressing cannot, and pays nothing."""
         return any(instruction.may_fault for instruction in instructions(self.body))
 
+    def report(self) -> str:
+        """Which descriptor generation each DMA gets, and why."""
+        from jnki.program.report import report
+
+        return report(self)
+
     def __str__(self) -> str:
         from jnki.program.listing import listing
 

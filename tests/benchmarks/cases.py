@@ -91,7 +91,9 @@ def run(effort: Effort, what: Cases | None = None) -> None:
     calls = {name: lambda f=f: f(*on_device) for name, f in vmapped.items()}
     calls |= {f"{name}, NumPy arrays in": lambda f=f: f(tables, indices) for name, f in vmapped.items()}
     samples = sampled({**calls, "NumPy loop": lambda: in_numpy(tables, indices)}, effort)
-    title = f"{what.count:,} random gathers of {what.rows}x{what.columns}, float32, one in {what.bad_every} with a fault"
+    title = (
+        f"{what.count:,} random gathers of {what.rows}x{what.columns}, float32, one in {what.bad_every} with a fault"
+    )
     table = Table(title, ("how", "time", "times faster than the NumPy loop"))
     for name in samples:
         table.row(name, milliseconds(median_ms(samples, name)), factor(ratio(samples, "NumPy loop", name)))

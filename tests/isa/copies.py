@@ -14,6 +14,8 @@ from tests.oracle.cases import ROW_KINDS
 P, F = 4, 6
 NO_SIZE = MappingProxyType({kind: weight for kind, weight in ROW_KINDS.items() if kind != "size"})
 VALID = MappingProxyType({"valid": 8, "repeat": 3})
+# For tall tables, where repeats have to be asked for.
+CLOSE = MappingProxyType({"valid": 3, "repeat": 6, "minus_one": 1, "size": 1, "int32_max": 1, "int32_min": 1})
 
 
 def pair(
@@ -308,6 +310,28 @@ SCATTERS = (
         oob="skip",
     ),
     Copy("scatter to three axes", indexed("uint16", (5, 2, 3), (P, 6)), rows("table", "i"), part("tile"), oob="skip"),
+    Copy(
+        "c18 scatter to a tall table",
+        indexed("float32", (40, 3), (6, 3), weights=CLOSE),
+        rows("table", "i"),
+        part("tile"),
+    ),
+    Copy(
+        "c12 scatter to a tall table",
+        indexed("int32", (40, 3), (6, 3), weights=CLOSE),
+        rows("table", "i"),
+        part("tile"),
+        oob="skip",
+    ),
+    Copy(
+        "c13 masked scatter to a tall table",
+        indexed("uint16", (40, 3), (6, 3), weights=CLOSE),
+        rows("table", "i"),
+        part("tile"),
+        lambda p, f: p > 1,
+        (6, 1),
+        oob="skip",
+    ),
     Copy("scatter to one axis", indexed("bool", (5,), (P, 1)), rows("table", "i"), part("tile"), oob="skip"),
     Copy("scatter, hbm to hbm", indexed("uint32", tile_space="hbm"), rows("table", "i"), part("tile")),
     Copy(
@@ -435,6 +459,13 @@ ADDITIONS = (
     added("c17 int16 into float32", "int16", "float32"),
     added("c13 c17 masked rows", "float32", mask=lambda p, f: p > 1, mask_shape=(7, 1)),
     added("c13 c17 masked elements", "bfloat16", mask=lambda p, f: p - f > -2, mask_shape=(7, F)),
+    Copy(
+        "c17 a tall table",
+        indexed("float32", (40, 3), (6, 3), weights=CLOSE, tame=True),
+        rows("table", "i"),
+        part("tile"),
+        add=True,
+    ),
     Copy(
         "c17 rows with strides",
         indexed("bfloat16", (3, F), (7, 3), tame=True),

@@ -19,7 +19,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jnki import DeviceMemory, arange, dma_copy, hbm, iota, memset, oob_mode, psum, sbuf, tensor_copy
+from jnki import (
+    DeviceMemory,
+    activation,
+    activation_reduce,
+    affine_select,
+    arange,
+    dma_copy,
+    hbm,
+    iota,
+    memset,
+    oob_mode,
+    psum,
+    reciprocal,
+    reduce_cmd,
+    sbuf,
+    select,
+    tensor_copy,
+    tensor_reduce,
+    tensor_scalar,
+    tensor_tensor,
+)
 
 Run = Callable[[DeviceMemory], DeviceMemory]
 
@@ -62,6 +82,11 @@ def numbers(*shape: int, dtype: object = np.float32, seed: int = 0) -> np.ndarra
     """Ordinary numbers, none of them zero."""
     rng = np.random.default_rng([seed, *shape])
     return (rng.uniform(0.5, 4.0, shape) * rng.choice([-1, 1], shape)).astype(dtype)
+
+
+def whole(*shape: int, dtype: object = np.float32) -> np.ndarray:
+    """Whole numbers from -4 to 4 without zero: arithmetic on them is exact, in whatever order it is done."""
+    return np.ceil(np.abs(numbers(*shape))).astype(dtype) * np.sign(numbers(*shape)).astype(dtype)
 
 
 def rows(*values: int, dtype: object = np.int32) -> np.ndarray:
@@ -182,5 +207,116 @@ CASES = (
         {"sbuf.b": at((4, 8), slice(None), slice(1, 6))},
         is_smooth=False,
         steps="psum.a",
+    ),
+    Case(
+        "activation, masked, accumulating",
+        {
+            "psum.a": whole(4, 6),
+            "sbuf.y": whole(4, 8),
+            "sbuf.bias": whole(4, 1),
+            "sbuf.registers": whole(8, 1),
+            "sbuf.result": whole(4, 2),
+        },
+        lambda m: activation(
+            m,
+            dst=sbuf("y")[:, 1:7],
+            op=np.square,
+            data=psum("a"),
+            bias=sbuf("bias"),
+            scale=2.0,
+            reduce_op=np.add,
+            reduce_cmd=reduce_cmd.reduce,
+            reduce_res=sbuf("result")[:, 1:],
+            accumulator=sbuf("registers")[:4],
+            mask=_P + _F > 2,
+        ),
+        {
+            "sbuf.y": at((4, 8), slice(None), slice(1, 7)),
+            "sbuf.registers": at((8, 1), slice(0, 4)),
+            "sbuf.result": at((4, 2), slice(None), 1),
+        },
+        steps="psum.a",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "activation_reduce, scaled by a vector",
+        {"sbuf.x": whole(4, 6), "sbuf.scale": whole(4, 1), "sbuf.result": whole(4, 1)},
+        lambda m: activation_reduce(
+            m,
+            dst=sbuf("x"),
+            op=np.square,
+            data=sbuf("x"),
+            scale=sbuf("scale"),
+            reduce_op=np.add,
+            reduce_res=sbuf("result"),
+        ),
+        {"sbuf.x": everywhere(4, 6), "sbuf.result": everywhere(4, 1)},
+        steps="sbuf.x",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "reciprocal, masked",
+        {"sbuf.x": np.exp2(np.round(numbers(4, 6) / 4)), "sbuf.y": numbers(4, 6)},
+        lambda m: reciprocal(m, dst=sbuf("y"), data=sbuf("x"), mask=_F > _P),
+        {"sbuf.y": np.less.outer(np.arange(4), np.arange(6))},
+        steps="sbuf.x",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "affine_select, masked",
+        {"psum.x": numbers(4, 6), "sbuf.y": numbers(4, 6)},
+        lambda m: affine_select(
+            m, dst=sbuf("y"), pred=_P >= _F, on_true_tile=psum("x"), on_false_value=-9984.0, mask=_P + _F < 8
+        ),
+        {"sbuf.y": np.add.outer(np.arange(4), np.arange(6)) < 8},
+        steps="psum.x",
+    ),
+    Case(
+        "select",
+        {"sbuf.when": rows(0, 3, 0, 1, dtype=np.uint8), "sbuf.x": numbers(4, 1), "psum.y": numbers(4, 1, seed=3)},
+        lambda m: select(m, dst=sbuf("x"), condition=sbuf("when"), on_true=sbuf("x"), on_false=psum("y")),
+        {"sbuf.x": everywhere(4, 1)},
+        steps="sbuf.when",
+    ),
+    Case(
+        "tensor_tensor, product of parts",
+        {"sbuf.x": whole(4, 6), "psum.y": whole(4, 3), "sbuf.z": numbers(4, 3)},
+        lambda m: tensor_tensor(
+            m, dst=sbuf("z"), data1=sbuf("x")[:, ::2], data2=psum("y"), op=np.multiply, mask=_P < 3
+        ),
+        {"sbuf.z": at((4, 3), slice(0, 3))},
+        steps="psum.y",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "tensor_scalar, two operators",
+        {"sbuf.x": whole(4, 6), "sbuf.v": whole(4, 1)},
+        lambda m: tensor_scalar(
+            m,
+            dst=sbuf("x"),
+            data=sbuf("x"),
+            op0=np.subtract,
+            operand0=0.5,
+            reverse0=True,
+            op1=np.multiply,
+            operand1=sbuf("v"),
+        ),
+        {"sbuf.x": everywhere(4, 6)},
+        steps="sbuf.v",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "tensor_reduce, masked sum",
+        {"sbuf.x": whole(4, 3, 2), "sbuf.y": whole(4, 3)},
+        lambda m: tensor_reduce(
+            m, dst=sbuf("y"), op=np.add, data=sbuf("x"), negate=True, mask=_P[:, None] > arange(3)[None, :, None]
+        ),
+        {"sbuf.y": np.greater.outer(np.arange(4), np.arange(3))},
+        steps="sbuf.x",
     ),
 )
