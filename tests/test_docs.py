@@ -38,7 +38,7 @@ def test_python_blocks_run_and_print_what_the_page_shows(page, capsys):
 
 def without_lines(listing):
     """A listing without the names and numbers of source lines, which depend on where the code stands."""
-    return re.sub(r" +# [\w.]+:\d+", " #", listing)
+    return re.sub(r"(?m) +# [\w.]+:\d+|^  [\w.]+:\d+", " #", listing)
 
 
 def test_there_are_blocks_to_run():
@@ -75,13 +75,17 @@ def test_files_that_are_named_exist(page):
 @each_page
 def test_rules_that_are_named_exist(page):
     code = "".join(path.read_text() for path in SOURCES if path.is_relative_to(ROOT / "jnki"))
-    named = re.findall(r"`((?:err_|dma_copy\.|iota\.|memset\.|tensor_copy\.)\w+)`", page.read_text())
+    instructions = "|".join(path.stem for path in (ROOT / "docs" / "isa").glob("*.md"))
+    named = re.findall(rf"`(err_\w+|(?:{instructions})\.(?!md\b|py\b)\w+)`", page.read_text())
     assert [name for name in named if not is_rule(name, code)] == []
 
 
 def is_rule(name, code):
+    """Whether the code has a rule of this name: in full, or put together from instruction, rule and argument."""
     instruction, _, rule = name.rpartition(".")
-    return f'"{name}"' in code or (instruction and f'f"{{instruction}}.{rule}"' in code.replace(".name", ""))
+    start = rf'f"(?:{instruction}|{{[\w.]+}})\.'
+    by_argument = re.search(rf'{start}{{\w+}}"', code) and f'"{rule}"' in code
+    return f'"{name}"' in code or re.search(rf'{start}{rule}"', code) or by_argument
 
 
 def test_every_instruction_is_on_the_functional_page():

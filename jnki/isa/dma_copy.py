@@ -166,7 +166,7 @@ class DmaCopy(Instruction):
     # Meaning.
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10)."""
+        """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10, C12)."""
         mask = self._enabled(at)
         src_rows, dst_rows = row_indices(memory, self.src, at), row_indices(memory, self.dst, at)
         src_valid, dst_valid = _valid(self.src, src_rows, at), _valid(self.dst, dst_rows, at)

@@ -65,7 +65,9 @@ def constant(value: float | int | bool, dtype: ElementType) -> Any:
             return jnp.uint32(value)
         if -(1 << 31) <= value < 1 << 31:
             return cast(jnp.int32(value), int32, dtype)
-    return cast(jnp.float32(value), float32, dtype)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity
+        number = np.float32(value)
+    return cast(jnp.asarray(number), float32, dtype)
 
 
 def as_number(instruction: str, value: Any) -> float | int | bool:

@@ -2,11 +2,11 @@
 
 how the kernel is called                       what a fault does
 --------------------------------------------   -------------------------------------------------------
-with concrete arrays                           IndexError
+with concrete arrays, also under plain grad    IndexError
 kernel.with_fault(...), anywhere               returned beside the outputs
-under jit, vmap, grad, scan, ... ("poison")    float outputs and all gradients through them turn NaN;
+under jit, vmap, scan, ... ("poison")          float outputs and all gradients through them turn NaN;
                                                checkify and chexify see a failed check
-the same, with on_fault("callback")            a host callback raises IndexError
+the same, with on_fault("callback")            a host callback raises: JAX wraps the IndexError in an error of its own
 """
 
 import enum

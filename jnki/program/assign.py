@@ -12,6 +12,7 @@ from jnki.errors import RuleError
 from jnki.isa import engine as Engine
 from jnki.isa.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, oob_mode
+from jnki.isa.instruction import Instruction
 from jnki.isa.memset import Memset, as_number
 from jnki.isa.tensor_copy import make as make_copy
 from jnki.program.recorder import Recorder, current
@@ -66,13 +67,23 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
             )
     _on_chip(to, "destination")
     is_fresh = recorder.is_last(producer) and not value._dtype_is_explicit
-    if producer is not None and is_fresh and to.shape == source.shape:
-        redirected = producer.redirected(to)
-        redirected.check(recorder.target)
-        recorder.supersede(producer, redirected)
+    if producer is not None and is_fresh and to.shape == source.shape and _write_in_place(recorder, producer, to):
         return
     _on_chip(source, "source")
     recorder.emit(make_copy(to, _fitted(to, source), written_part(recorder, value), Engine.unknown, recorder.target))
+
+
+def _write_in_place(recorder: Recorder, producer: Instruction, to: Access) -> bool:
+    """Whether the instruction can write to that memory itself; if so, it does."""
+    redirected = producer.redirected(to)
+    try:
+        redirected.check(recorder.target)
+    except RuleError as error:
+        if error.rule == "err_unsupported_memory":
+            return False
+        raise
+    recorder.supersede(producer, redirected)
+    return True
 
 
 def written_part(recorder: Recorder, value: Tensor) -> Mask | None:

@@ -145,18 +145,7 @@ def select(condition: Any, x: Any, y: Any, *, dtype: Any = None, mask: Any = Non
     when, chosen = as_tensor(condition, "where", "condition").access, as_tensor(x, "where", "x").access
     other = y.access if isinstance(y, Tensor) else as_number("where", y)
     kind = promote(chosen.dtype, other.dtype if isinstance(other, Access) else of_scalar(y))
-    tiles = [when, chosen, *([other] if isinstance(other, Access) else [])]
-    try:
-        shape = np.broadcast_shapes(*(tile.shape for tile in tiles))
-    except ValueError:
-        raise RuleError(
-            "where.shape",
-            "the operands of where do not broadcast together",
-            given=", ".join(str(list(tile.shape)) for tile in tiles),
-            allowed="shapes that broadcast as NumPy's do",
-        ) from None
-    when, chosen = broadcast_access(when, shape), broadcast_access(chosen, shape)
-    other = broadcast_access(other, shape) if isinstance(other, Access) else other
+    when, chosen, other = _together("where", when, chosen, other)
     predicate = as_mask(mask)
     return _elementwise(
         recorder,
@@ -167,6 +156,46 @@ def select(condition: Any, x: Any, y: Any, *, dtype: Any = None, mask: Any = Non
         ),
         default=kind,
     )
+
+
+def remainder(function: str, x: Any, y: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """A new tile with what is left of `x` divided by `y`; tiles broadcast together, numbers stand for tiles."""
+    recorder = current(f"nl.{function}")
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        raise RuleError(
+            f"{function}.operands",
+            f"{function} needs a tile",
+            given=f"{type(x).__name__}, {type(y).__name__}",
+            allowed="a tile, and a tile or a number",
+        )
+    kind = promote(*(v.access.dtype if isinstance(v, Tensor) else of_scalar(v) for v in (x, y)))
+    given = (v.access if isinstance(v, Tensor) else as_number(function, v) for v in (x, y))
+    first, second = _together(function, *given)
+    predicate = as_mask(mask)
+    return _elementwise(
+        recorder,
+        first if isinstance(first, Access) else second,
+        dtype,
+        lambda dst: LanguageFunction(
+            dst=dst, function=function, x=first, y=second, mask=predicate, location=user_location()
+        ),
+        default=kind,
+    )
+
+
+def _together(function: str, *operands: Any) -> tuple[Any, ...]:
+    """All tiles among the operands as views of one shape; numbers as they are."""
+    tiles = [operand for operand in operands if isinstance(operand, Access)]
+    try:
+        shape = np.broadcast_shapes(*(tile.shape for tile in tiles))
+    except ValueError:
+        raise RuleError(
+            f"{function}.shape",
+            f"the operands of {function} do not broadcast together",
+            given=", ".join(str(list(tile.shape)) for tile in tiles),
+            allowed="shapes that broadcast as NumPy's do",
+        ) from None
+    return tuple(broadcast_access(o, shape) if isinstance(o, Access) else o for o in operands)
 
 
 def _elementwise(
@@ -190,5 +219,5 @@ def language_function(function: str, x: Any, *, dtype: Any = None, mask: Any = N
         recorder,
         source,
         dtype,
-        lambda dst: LanguageFunction(dst=dst, data=source, function=function, mask=predicate, location=user_location()),
+        lambda dst: LanguageFunction(dst=dst, function=function, x=source, mask=predicate, location=user_location()),
     )

@@ -1,4 +1,4 @@
-"""`language_function`: rounding, cosine and tangent, the mask, gradients, and rules."""
+"""`language_function`: rounding, cosine and tangent, remainders, the mask, gradients, and rules."""
 
 import jax
 import jax.numpy as jnp
@@ -7,18 +7,17 @@ import pytest
 
 from jnki import TRN2, DeviceMemory, RuleError, arange, sbuf
 from jnki.access.mask import as_mask
-from jnki.access.ref import resolve
-from jnki.isa.language_function import FUNCTIONS, LanguageFunction
+from jnki.access.ref import Ref, resolve
+from jnki.isa.language_function import FUNCTIONS, REMAINDERS, LanguageFunction
 from tests.isa.computations import FLOATS, assert_only, assert_stands_for, batch, tame
 
 P, N = 3, 5
 MASK, ON = arange(P)[:, None] < arange(N)[None, :], np.less.outer(np.arange(P), np.arange(N))
 
 
-def run(memory, function, dst, data, mask=None):
-    instruction = LanguageFunction(
-        dst=resolve(dst, memory.buffer), data=resolve(data, memory.buffer), function=function, mask=as_mask(mask)
-    )
+def run(memory, function, dst, data, mask=None, other=None):
+    x, y = (resolve(v, memory.buffer) if isinstance(v, Ref) else v for v in (data, other))
+    instruction = LanguageFunction(dst=resolve(dst, memory.buffer), function=function, x=x, y=y, mask=as_mask(mask))
     instruction.check(TRN2)
     return instruction.execute(memory)
 
@@ -46,6 +45,19 @@ def test_halves_and_integers():
         "floor": [-3, -2, -1, 0, 2, 2],
         "trunc": [-2, -2, 0, 0, 2, 2],
     }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("function", REMAINDERS)
+def test_remainders(function, dtype):
+    def draw(rng):
+        y = tame(rng, (P, N), dtype, 1, 5)
+        return {"x": tame(rng, (P, N), dtype, -9, 9), "y": (y * rng.choice([-1, 1], y.shape)).astype(y.dtype)}
+
+    for old, new in batch(draw, lambda m: run(m, function, sbuf("y"), sbuf("x"), MASK, sbuf("y")), 32):
+        expected = getattr(np, function)(old["x"].astype(np.float64), old["y"].astype(np.float64))
+        assert_stands_for(new["y"][ON], expected[ON], dtype, steps=4, scale=16.0)
+        assert_only(old, new, "y", ON)
 
 
 @pytest.mark.parametrize(("function", "slope"), [("cos", -np.sin(0.7)), ("tan", 1 / np.cos(0.7) ** 2), ("floor", 0.0)])

@@ -61,6 +61,22 @@ def test_bits(op):
         assert got.dtype == dtype and (got == oracle.apply_to_bits(op, x, y)).all()
 
 
+def test_remainders():
+    x = np.array([[7, -7, 9, 0]], np.int32)
+    y = np.array([[4, 4, -5, 3]], np.int32)
+    wanted = [np.mod(x, y), np.fmod(x, y), np.mod(x, 4), np.fmod(-10, y)]
+    got = on_tiles(lambda a, b: (nl.mod(a, b), nl.fmod(a, b), nl.mod(a, 4), nl.fmod(-10, b)), x, y)
+    assert [g.tolist() for g in got] == [w.tolist() for w in wanted] and {g.dtype for g in got} == {np.dtype(np.int32)}
+    assert list(inspect.signature(nl.mod).parameters) == ["x", "y", "dtype", "mask"]
+    for wrong, text in (
+        (lambda a, b: nl.mod(3, 2), "mod.operands: mod needs a tile\n  given:   int, int"),
+        (lambda a, b: nl.fmod(a, b[:, :3]), "fmod.shape: the operands of fmod do not broadcast together"),
+    ):
+        with pytest.raises(RuleError) as caught:
+            on_tiles(wrong, x, y)
+        assert str(caught.value).startswith(text)
+
+
 PROMOTED = [
     ("int32", "float16", "float16"),
     ("float32", "bfloat16", "float32"),

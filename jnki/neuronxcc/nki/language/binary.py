@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from jnki.neuronxcc.nki.language.elementwise import result_type
 from jnki.neuronxcc.nki.language.naming import named, public
-from jnki.program import compute
+from jnki.program import compute, elementwise
 from jnki.program.tensor import Tensor
 
 
@@ -50,6 +50,21 @@ def _comparison(op: str, summary: str) -> Binary:
     return public(function, op, summary)
 
 
+def _remainder(function_name: str, summary: str) -> Binary:
+    """The function that records one of the two remainders."""
+
+    def function(x: Any, y: Any, dtype: Any = None, mask: Any = None) -> Tensor:
+        """
+        Args:
+            x, y: tiles or numbers, one of them at least a tile.
+            dtype: element type of the result; by default the types of `x` and `y` promoted. Arithmetic is in float32.
+            mask: what to leave unwritten.
+        """
+        return elementwise.remainder(function_name, x, y, dtype=dtype, mask=mask)
+
+    return public(function, function_name, summary)
+
+
 add = _arithmetic("add", "`x + y`.")
 subtract = _arithmetic("subtract", "`x - y`.")
 multiply = _arithmetic("multiply", "`x * y`.")
@@ -57,6 +72,9 @@ divide = _arithmetic("divide", "`x / y`.")
 maximum = _arithmetic("maximum", "The larger one of `x` and `y`.")
 minimum = _arithmetic("minimum", "The smaller one of `x` and `y`.")
 power = _arithmetic("power", "`x` to the power of `y`.")
+
+mod = _remainder("mod", "What is left of `x / y` rounded down: it has the sign of `y`, as Python's `%`.")
+fmod = _remainder("fmod", "What is left of `x / y` rounded towards zero: it has the sign of `x`.")
 
 bitwise_and = _arithmetic("bitwise_and", "`x & y`, of integers.")
 bitwise_or = _arithmetic("bitwise_or", "`x | y`, of integers.")

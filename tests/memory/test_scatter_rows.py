@@ -1,0 +1,85 @@
+"""The two forms of a scatter of rows: updates in place, and a choice at each place of the buffer."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import jnki
+from jnki import DeviceMemory, hbm, oob_mode, sbuf
+
+few = settings(max_examples=5, derandomize=True, deadline=None)
+
+# Rows of a table, rows that are written, and whether each place of the table is asked for its row.
+SIZES = [(4, 6), (6, 6), (40, 3)]
+
+
+def scattered(table: np.ndarray, rows: np.ndarray, indices: np.ndarray, columns: slice, add: bool) -> np.ndarray:
+    """Row after row; those out of bounds are left out."""
+    result = table.astype(np.float64)
+    for row, index in zip(rows, indices[:, 0]):
+        if 0 <= index < len(table):
+            result[index, columns] = row + (result[index, columns] if add else 0)
+    return result
+
+
+def scatter(table: jax.Array, rows: jax.Array, indices: jax.Array, columns: slice, add: bool) -> jax.Array:
+    memory = DeviceMemory.of(hbm={"table": table}, sbuf={"rows": rows, "i": indices})
+    how = {"dst_rmw_op": np.add} if add else {"oob_mode": oob_mode.skip}
+    return jnki.dma_copy(memory, dst=hbm("table")[sbuf("i"), columns], src=sbuf("rows"), **how).hbm["table"]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int32])
+@pytest.mark.parametrize(("size", "count"), SIZES)
+@given(data=st.data())
+@few
+def test_rows_go_where_numpy_puts_them(dtype: type, size: int, count: int, data: st.DataObject) -> None:
+    """C12, C17, C18: whole rows or some columns, repeated and out of bounds, alone and batched."""
+    columns = data.draw(st.sampled_from([slice(None), slice(1, 4), slice(2, None)]))
+    add = data.draw(st.booleans())
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    tables = rng.integers(-9, 9, (3, size, 5)).astype(dtype)
+    rows = rng.integers(-9, 9, (3, count, len(range(5)[columns]))).astype(dtype)
+    indices = rng.integers(-2, size + 2, (3, count, 1)).astype(np.int32)
+    indices[0, 0] = np.iinfo(np.int32).max
+    wanted = [scattered(*case, columns, add) for case in zip(tables, rows, indices)]
+    found = jax.jit(jax.vmap(lambda *case: scatter(*case, columns, add)))(tables, rows, indices)
+    np.testing.assert_array_equal(np.float64(found), wanted)
+    alone = jax.jit(lambda *case: scatter(*case, columns, add))(tables[0], rows[0], indices[0])
+    np.testing.assert_array_equal(np.float64(alone), wanted[0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(("size", "count"), SIZES)
+def test_c25_the_winner_gets_the_cotangent(dtype: type, size: int, count: int) -> None:
+    """Forwards and backwards, and jvp of vjp: the linear map is the same in every form."""
+    rng = np.random.default_rng(0)
+    table, rows = (jnp.asarray(rng.integers(-9, 9, shape), dtype) for shape in ((size, 5), (count, 5)))
+    indices = jnp.asarray(rng.integers(0, size, (count, 1)), jnp.int32).at[-1].set(size)
+    cotangent = jnp.asarray(rng.integers(-9, 9, (size, 5)), dtype)
+
+    def move(table: jax.Array, rows: jax.Array) -> jax.Array:
+        return scatter(table, rows, indices, slice(None), False)
+
+    last = {int(index): row for row, index in enumerate(indices[:, 0]) if index < size}
+    of_table, of_rows = np.array(cotangent), np.zeros((count, 5), cotangent.dtype)
+    for index, row in last.items():
+        of_rows[row], of_table[index] = cotangent[index], 0
+    _, pull = jax.vjp(move, table, rows)
+    for found, wanted in zip(jax.jit(pull)(cotangent), (of_table, of_rows)):
+        np.testing.assert_array_equal(found, wanted)
+    step = jnp.ones_like(table), 2 * jnp.ones_like(rows)
+    _, pushed = jax.jvp(move, (table, rows), step)
+    np.testing.assert_array_equal(pushed, move(*step))
+
+
+def test_c05_what_no_row_names_keeps_its_bits() -> None:
+    """C5: a bfloat16 NaN keeps its payload, in rows that move and in rows that do not."""
+    bits = np.arange(0x7F81, 0x7F81 + 24, dtype=np.uint16).reshape(6, 4)
+    table, rows = bits.view(jnp.bfloat16), (bits[:2] + 0x8000).view(jnp.bfloat16)
+    found = jax.jit(lambda *case: scatter(*case, slice(None), False))(table, rows, np.array([[3], [1]], np.int32))
+    wanted = bits.copy()
+    wanted[[3, 1]] = bits[:2] + 0x8000
+    np.testing.assert_array_equal(np.asarray(found).view(np.uint16), wanted)
