@@ -13,7 +13,7 @@ from jax import lax
 
 from jnki.access.affine import Affine, Symbol
 from jnki.access.concrete import NeedsConcrete
-from jnki.errors import RuleError
+from jnki.errors import RuleError, not_modelled
 
 
 class Test(enum.Enum):
@@ -176,6 +176,9 @@ class Mask:
         """The mask as booleans of `shape`, computed from iotas (never a constant array: those compile slowly)."""
         result = jnp.ones((), jnp.bool_)
         for c in self.comparisons:
+            low, high = c.bounds()
+            if low < -(1 << 31) or high >= 1 << 31:
+                raise not_modelled(f"a mask whose expression leaves 32 bits, from {low} to {high},")
             value: Any = c.base.evaluate(value_of)
             pad = len(shape) - len(c.steps)
             for d, step in enumerate(c.steps):

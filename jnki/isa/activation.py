@@ -159,6 +159,15 @@ class Activation(Instruction):
         if self.reduce_res is not None:
             check_compute_tile(self, "reduce_res", self.reduce_res, target)
             check_vector(self, "reduce_res", self.reduce_res, self.data)
+        if self.accumulator is not None:
+            check_vector(self, "accumulator", self.accumulator, self.data)
+            if self.accumulator.dtype != float32:
+                raise self.error(
+                    f"{self.name}.accumulator",
+                    "the accumulator registers hold float32",
+                    given=str(self.accumulator.dtype),
+                    allowed="float32",
+                )
         if self.reads_registers and self.accumulator is None:
             raise self.error(
                 f"{self.name}.accumulator",
@@ -209,7 +218,7 @@ class Activation(Instruction):
             return reduced
         assert self.accumulator is not None
         old = load(memory, self.accumulator, at).reshape(-1)
-        return old if self.reduce_cmd is ReduceCmd.idle else operator.function(old, reduced)
+        return operator.function(old, reduced)
 
     # What the recorder asks for.
 

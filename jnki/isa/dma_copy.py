@@ -199,12 +199,13 @@ class DmaCopy(Instruction):
         return memory.set(self.dst.buffer, new)
 
     def _enabled(self, at: Loops) -> jax.Array | None:
-        """The mask over the elements, in the shape of dst."""
+        """The mask over the elements, broadcastable to the shape of dst: of size 1 along dims that it does not read."""
         if self.mask is None:
             return None
-        if self.mask.fits(self.dst.shape):
-            return self.mask.evaluate(self.dst.shape, at)
-        return self.mask.evaluate(self.src.shape, at).reshape(self.dst.shape)
+        shape = self.dst.shape if self.mask.fits(self.dst.shape) else self.src.shape
+        read = {len(shape) - len(c.steps) + d for c in self.mask.comparisons for d, step in enumerate(c.steps) if step}
+        mask = self.mask.evaluate(tuple(n if d in read else 1 for d, n in enumerate(shape)), at)
+        return mask if shape == self.dst.shape else jnp.broadcast_to(mask, shape).reshape(self.dst.shape)
 
     def _moving(
         self, mask: jax.Array | None, src_valid: jax.Array | None, dst_valid: jax.Array | None
@@ -226,8 +227,12 @@ class DmaCopy(Instruction):
         """The first row in row-major order that is out of bounds and not masked off entirely (C11, C13)."""
         access: Access = getattr(self, operand)
         bad = ~valid
-        if mask is not None:
-            bad &= jnp.any(mask.reshape(access.shape).reshape(bad.shape[0], -1), axis=1)
+        by_row = mask is not None and self.dst.size > 0 and all(n == 1 for n in mask.shape[1:])
+        if mask is not None and by_row and access.shape[:1] == self.dst.shape[:1]:
+            bad &= mask.reshape(-1)
+        elif mask is not None:
+            elements = jnp.broadcast_to(mask, self.dst.shape).reshape(access.shape)
+            bad &= jnp.any(elements.reshape(bad.shape[0], -1), axis=1)
         count = bad.shape[0]
         position = jnp.min(jnp.where(bad, jnp.arange(count, dtype=jnp.int32), count))
         occurred = position < count

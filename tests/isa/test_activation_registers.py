@@ -5,7 +5,10 @@ import pytest
 
 import jnki
 from jnki import TRN2, DeviceMemory, reduce_cmd, sbuf
-from jnki.isa.activation import REDUCE_OPERATORS
+from jnki.access.mask import as_mask
+from jnki.isa.activation import REDUCE_OPERATORS, Activation
+from jnki.isa.operands import tiles
+from jnki.lower.trim import trimmed
 from tests.isa.computations import assert_stands_for, batch
 from tests.isa.test_activation import INNER, N, P, arrays
 from tests.oracle import scalar_engine as oracle
@@ -116,3 +119,22 @@ def test_all_free_axes_are_reduced():
         reduce_res=sbuf("r"),
     )
     assert memory.sbuf["r"].ravel().tolist() == [66, 210]
+
+
+@pytest.mark.parametrize("mask", masks())
+@pytest.mark.parametrize("command", ["reduce", "reset_reduce"])
+def test_an_instruction_trimmed_to_the_box_of_its_mask_does_the_same(command, mask):
+    memory = DeviceMemory.of(sbuf=arrays(np.random.default_rng(0)))
+    part = {"dst": sbuf("y")[INNER], "bias": sbuf("bias"), "reduce_res": sbuf("result")[:, 1:]}
+    instruction = Activation(
+        op="exp",
+        reduce_op="maximum",
+        reduce_cmd=reduce_cmd[command],
+        mask=as_mask(masks()[mask][0]),
+        **tiles(memory, data=sbuf("x"), accumulator=sbuf("registers"), **part),
+    )
+    smaller = trimmed(instruction)
+    assert (smaller.mask is None) == (mask != "triangle")
+    whole, box = instruction.execute(memory).sbuf, smaller.execute(memory).sbuf
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], box[name])

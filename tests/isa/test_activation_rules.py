@@ -111,6 +111,14 @@ BROKEN = {
         "activation.accumulator: activation: the command reads the accumulator registers, and there are none\n"
         "  given:   reduce_cmd=reduce",
     ),
+    "registers_shape": (
+        {**RESULT, "accumulator": sbuf("x")},
+        "activation.accumulator: activation: 'accumulator' must be",
+    ),
+    "registers_type": (
+        {**RESULT, "accumulator": sbuf("bfloat16")},
+        "activation.accumulator: activation: the accumulator registers hold float32\n  given:   bfloat16",
+    ),
     "reads_out_nothing": ({"reduce_res": sbuf("float32")}, "activation.accumulator: "),
     "reciprocal_bias": (
         {"op": "reciprocal", "bias": sbuf("float32"), "target": TRN1},

@@ -114,7 +114,7 @@ class _Tiling(_Drawing):
 
     def window(self, loops, shape):
         expressions = []
-        for axis, size in enumerate(shape):
+        for axis in range(2):
             extent, pace = self.tile[axis], self.paces[axis]
             walkers = loops[axis::2]
             start = extent * self.draw(st.integers(0, pace - 1))

@@ -193,7 +193,7 @@ def test_the_callback_policy_raises():
     kernel = gather.on_fault("callback")
     np.testing.assert_array_equal(jax.jit(kernel)(TABLE, GOOD), TABLE[[1, 3]])
     jax.effects_barrier()
-    with pytest.raises(Exception, match=MESSAGE):  # noqa: B017, PT011  JAX wraps what a callback raises
+    with pytest.raises(Exception, match=MESSAGE):
         jax.block_until_ready(jax.jit(kernel)(TABLE, BAD))
         jax.effects_barrier()
 

@@ -124,7 +124,11 @@ def test_a_part_that_depends_on_the_instance_cannot_be_returned():
     "value, rule, given",
     [
         (lambda x: nl.load(x), "toplevel.hbm_only", "sbuf tensor 'tile' [4, 3] float32"),
-        (lambda x: nl.zeros((4, 3), nl.float32, buffer=nl.psum), "toplevel.hbm_only", "psum tensor 'tile' [4, 3] float32"),
+        (
+            lambda x: nl.zeros((4, 3), nl.float32, buffer=nl.psum),
+            "toplevel.hbm_only",
+            "psum tensor 'tile' [4, 3] float32",
+        ),
         (lambda x: 3, "toplevel.hbm_only", "int 3"),
         (lambda x: (x, "text"), "toplevel.hbm_only", "str text"),
         (lambda x: None, "err_tensor_output_not_written_to", "it returns nothing"),
@@ -250,7 +254,23 @@ def test_element_types_that_nki_does_not_have(dtype):
     assert "allowed: int8, int16, int32" in text
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint8", "uint16", "uint32", "bool", "float32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "int8",
+        "int16",
+        "int32",
+        "uint8",
+        "uint16",
+        "uint32",
+        "bool",
+        "float32",
+        "bfloat16",
+        "float16",
+        "float8_e4m3",
+        "float8_e5m2",
+    ],
+)
 def test_element_types_that_nki_has(dtype):
     x = np.arange(6).reshape(2, 3).astype(jnp.dtype(dtype))
     np.testing.assert_array_equal(copy(x), x, strict=True)

@@ -33,7 +33,7 @@ def buffer(*shape):
     return Buffer("b", Space.HBM, shape, float32)
 
 
-I, J = Symbol("i", 3), Symbol("j", 2)
+LOOP, OTHER = Symbol("i", 3), Symbol("j", 2)
 
 
 @st.composite
@@ -45,7 +45,7 @@ def windows(draw):
         move = draw(st.sampled_from([0, 0, 1, 2, 3]))
         other = draw(st.sampled_from([0, 0, 0, 1]))
         start = draw(st.integers(0, size - 1))
-        starts.append(Affine.of(I) * move + Affine.of(J) * other + start)
+        starts.append(Affine.of(LOOP) * move + Affine.of(OTHER) * other + start)
         step = draw(st.sampled_from([1, 1, 2]))
         counts.append(draw(st.integers(1, 3)))
         steps.append(step)
@@ -56,16 +56,16 @@ def windows(draw):
 @given(accesses=windows())
 def test_a_slab_holds_what_its_iteration_touches_and_nothing_else_does(accesses):
     access = accesses
-    slab = slab_of(access.buffer, [access], I)
+    slab = slab_of(access.buffer, [access], LOOP)
     if slab is None:
         return
     axis, whole = slab.axis, access.buffer
-    inner = slab.inside(access, I)
-    assert I not in inner.offset.symbols
+    inner = slab.inside(access, LOOP)
+    assert LOOP not in inner.offset.symbols
     seen = {}
-    for i, j in itertools.product(range(I.trips), range(J.trips)):
-        outside = elements(access, {I: i, J: j})
-        within = elements(inner, {J: j})
+    for i, j in itertools.product(range(LOOP.trips), range(OTHER.trips)):
+        outside = elements(access, {LOOP: i, OTHER: j})
+        within = elements(inner, {OTHER: j})
         assert len(outside) == len(within)
         for flat, part in zip(outside, within):
             place, local = unflatten(flat, whole.shape), unflatten(part, slab.part.shape)
@@ -89,22 +89,22 @@ def rows(start, count, *, size=12):
 @pytest.mark.parametrize(
     "accesses, expected",
     [
-        ([rows(Affine.of(I) * 4, 4)], (0, 4, 0)),
-        ([rows(Affine.of(I) * 4, 2), rows(Affine.of(I) * 4 + 2, 2)], (0, 4, 0)),
-        ([rows(Affine.of(I) * 4 + 3, 1)], (0, 4, 0)),
-        ([rows(Affine.of(I) * 2 + 6, 2)], (0, 2, 3)),
-        ([rows(Affine.of(I) * 4, 5)], None),
-        ([rows(Affine.of(I) * 4 + 3, 2)], None),
-        ([rows(Affine.of(I) * 4, 4), rows(Affine.of(I) * 2, 2)], None),
-        ([rows(Affine.of(I) * 4, 4), rows(Affine(0), 4)], None),
-        ([rows(Affine.of(I) * -4 + 8, 4)], None),
-        ([rows(Affine.of(I) * 5, 2)], None),
-        ([rows(Affine.of(I) * 4 + Affine.of(J) * 2, 2)], (0, 4, 0)),
-        ([rows(Affine.of(I) * 4 + Affine.of(J) * 3, 2)], None),
+        ([rows(Affine.of(LOOP) * 4, 4)], (0, 4, 0)),
+        ([rows(Affine.of(LOOP) * 4, 2), rows(Affine.of(LOOP) * 4 + 2, 2)], (0, 4, 0)),
+        ([rows(Affine.of(LOOP) * 4 + 3, 1)], (0, 4, 0)),
+        ([rows(Affine.of(LOOP) * 2 + 6, 2)], (0, 2, 3)),
+        ([rows(Affine.of(LOOP) * 4, 5)], None),
+        ([rows(Affine.of(LOOP) * 4 + 3, 2)], None),
+        ([rows(Affine.of(LOOP) * 4, 4), rows(Affine.of(LOOP) * 2, 2)], None),
+        ([rows(Affine.of(LOOP) * 4, 4), rows(Affine(0), 4)], None),
+        ([rows(Affine.of(LOOP) * -4 + 8, 4)], None),
+        ([rows(Affine.of(LOOP) * 5, 2)], None),
+        ([rows(Affine.of(LOOP) * 4 + Affine.of(OTHER) * 2, 2)], (0, 4, 0)),
+        ([rows(Affine.of(LOOP) * 4 + Affine.of(OTHER) * 3, 2)], None),
     ],
 )
 def test_which_accesses_divide_a_buffer(accesses, expected):
-    slab = slab_of(accesses[0].buffer, accesses, I)
+    slab = slab_of(accesses[0].buffer, accesses, LOOP)
     assert (slab and (slab.axis, slab.size, slab.first)) == expected
     if slab is not None:
         assert slab.covers == (slab.first == 0 and slab.size * 3 == 12)
@@ -113,5 +113,5 @@ def test_which_accesses_divide_a_buffer(accesses, expected):
 
 def test_a_window_that_moves_along_two_axes_divides_nothing():
     square = buffer(12, 12)
-    diagonal = window(square, (Affine.of(I) * 4, Affine.of(I) * 4), (4, 4), (1, 1))
-    assert slab_of(square, [diagonal], I) is None
+    diagonal = window(square, (Affine.of(LOOP) * 4, Affine.of(LOOP) * 4), (4, 4), (1, 1))
+    assert slab_of(square, [diagonal], LOOP) is None

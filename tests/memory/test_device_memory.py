@@ -58,6 +58,14 @@ def test_unknown_names() -> None:
     assert caught.value.allowed == "none"
 
 
+@pytest.mark.parametrize("space", ["sbuf", "psum"])
+def test_a_tile_has_a_partition_axis(space: str) -> None:
+    with pytest.raises(RuleError, match=rf"memory\.rank: a tile in {space} needs a partition axis") as caught:
+        DeviceMemory.of(**{space: {"x": np.float32(1)}})
+    assert (caught.value.given, caught.value.allowed) == ("tensor 'x' of shape []", "[P, F...]")
+    assert DeviceMemory.of(hbm={"x": np.float32(1)}).hbm["x"].shape == ()
+
+
 def test_an_element_type_that_the_array_does_not_hold() -> None:
     with pytest.raises(RuleError, match=r"memory\.dtype: tensor 'x' in hbm does not hold elements of int8") as caught:
         memory().buffer(Space.HBM, "x", int8)

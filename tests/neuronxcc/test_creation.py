@@ -32,7 +32,20 @@ def refused(rule, body, *arrays):
     return caught.value
 
 
-TYPES = ["int8", "int16", "int32", "uint8", "uint16", "uint32", "bool_", "float32", "bfloat16", "float16", "float8_e4m3", "float8_e5m2"]
+TYPES = [
+    "int8",
+    "int16",
+    "int32",
+    "uint8",
+    "uint16",
+    "uint32",
+    "bool_",
+    "float32",
+    "bfloat16",
+    "float16",
+    "float8_e4m3",
+    "float8_e5m2",
+]
 
 
 @pytest.mark.parametrize("buffer", ["sbuf", "psum", "hbm", "private_hbm", "shared_hbm"])

@@ -79,7 +79,11 @@ def parameters(function):
 
 @pytest.mark.parametrize(
     "owner, name, documented",
-    [(owner, name, text) for owner, table in ((nl, LANGUAGE), (nisa, ISA), (nki, KERNELS), (nki.tensor, TENSOR)) for name, text in table.items()],
+    [
+        (owner, name, text)
+        for owner, table in ((nl, LANGUAGE), (nisa, ISA), (nki, KERNELS), (nki.tensor, TENSOR))
+        for name, text in table.items()
+    ],
     ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
 )
 def test_signatures(owner, name, documented):

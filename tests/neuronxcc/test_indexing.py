@@ -108,9 +108,12 @@ def test_ds_is_a_slice_of_known_size():
 
 def test_index_expressions_stay_affine():
     i, j = nl.arange(4)[:, None], nl.arange(3)[None, :]
-    for expression in (i + 2 * j, 2 * (i + j) - 1, (i * 4 + j * 4) // 4, i * 3 - j + 6, -(-i) + j):
+    for expression in (i + 2 * j, 2 * (i + j) - 1, (i * 4 + j * 4) // 4, i * 3 - j + 6, i - (-j)):
         assert expression.shape == (4, 3)
-    np.testing.assert_array_equal(loaded(lambda x: x[i + j, 9 - 2 * j - i]), X[np.add.outer(range(4), range(3)), 9 - np.add.outer(range(4), 2 * np.arange(3))])
+    np.testing.assert_array_equal(
+        loaded(lambda x: x[i + j, 9 - 2 * j - i]),
+        X[np.add.outer(range(4), range(3)), 9 - np.add.outer(range(4), 2 * np.arange(3))],
+    )
 
 
 LIMITS = {

@@ -53,8 +53,14 @@ def names(body, *arrays):
         (lambda x: x[-1, -4:-1], lambda x: x[-1, -4:-1]),
         (lambda x: x[0, nl.ds(2, 3), nl.ds(1, 2)], lambda x: x[0, 2:5, 1:3]),
         (lambda x: x[1, nl.arange(4)[:, None], nl.arange(5)[None, :]], lambda x: x[1, :4]),
-        (lambda x: x[1, 5 - nl.arange(4)[:, None], 2 * nl.arange(2)[None, :] + 1], lambda x: x[1, [5, 4, 3, 2]][:, [1, 3]]),
-        (lambda x: x[1, nl.arange(5)[None, :] + nl.arange(2)[:, None], 0], lambda x: x[1, np.add.outer([0, 1], range(5)), 0]),
+        (
+            lambda x: x[1, 5 - nl.arange(4)[:, None], 2 * nl.arange(2)[None, :] + 1],
+            lambda x: x[1, [5, 4, 3, 2]][:, [1, 3]],
+        ),
+        (
+            lambda x: x[1, nl.arange(5)[None, :] + nl.arange(2)[:, None], 0],
+            lambda x: x[1, np.add.outer([0, 1], range(5)), 0],
+        ),
         (lambda x: x.reshape((12, 5))[3:9], lambda x: x.reshape(12, 5)[3:9]),
         (lambda x: x[0].expand_dims(1), lambda x: x[0][:, None]),
     ],
@@ -138,7 +144,9 @@ def test_indirect_load_and_store():
 
 
 @pytest.mark.parametrize("value", [0, -2.5, True, np.float32(3), np.int8(4), np.array(5)])
-@pytest.mark.parametrize("part", [lambda t: t, lambda t: t[2], lambda t: t[1, 3], lambda t: t[:, 2], lambda t: t[2:4, ::2]])
+@pytest.mark.parametrize(
+    "part", [lambda t: t, lambda t: t[2], lambda t: t[1, 3], lambda t: t[:, 2], lambda t: t[2:4, ::2]]
+)
 def test_store_of_a_number(value, part):
     places = part(np.arange(30).reshape(6, 5))
     expected = np.where(np.isin(np.arange(30).reshape(6, 5), places), float(value), 7)

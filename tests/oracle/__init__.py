@@ -5,6 +5,6 @@ name to NumPy array; an instruction returns a new dict, so that a test can compa
 Clause numbers such as C9 refer to `docs/isa/dma_copy.md`.
 
 Reading order: `pattern` (where), `moves` (which element goes where, and which rows are bad), `casts` (one
-element's value), `dma_copy` and `fills` (instructions), `grads` (the reverse pass), `cases` (random inputs). Computation:
-`vector_engine` (operators), `activations` (functions), `scalar_engine` (instructions with registers).
+element's value), `dma_copy` and `fills` (instructions), `grads` (the reverse pass), `cases` (random inputs).
+Computation: `vector_engine` (operators), `activations` (functions), `scalar_engine` (instructions with registers).
 """

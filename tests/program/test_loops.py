@@ -110,7 +110,7 @@ def test_a_loop_takes_one_to_three_integers():
         lambda r: [*r],
         lambda r: sorted(r, reverse=True),
         lambda r: [i for i in r if i % 2],
-        lambda r: [i for i in (j for j in r)],
+        lambda r: [i + 0 for i in (j for j in r)],
         lambda r: list(map(int, r)),
         lambda r: [next(iter(r))],
     ],

@@ -157,6 +157,26 @@ def test_instances_of_a_grid_have_registers_of_their_own():
     np.testing.assert_allclose(kernel[TRIPS](x), (x**2).sum(axis=1, keepdims=True), rtol=1e-5)
 
 
+def test_unrolled_instances_have_registers_of_their_own_too():
+    """What one instance leaves behind is not what the next one finds."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((2 * P, 1), nl.float32, buffer=nl.shared_hbm)
+        i = nl.program_id(0)
+        total = nl.ndarray((P, 1), nl.float32)
+        if i == 0:
+            nisa.activation(nl.square, tile(x, i), reduce_op=np.add, reduce_cmd=COMMAND.reset_reduce)
+        nisa.activation(nl.copy, tile(x, i), reduce_res=total)
+        nl.store(out[nl.ds(i * P, P)], total)
+        return out
+
+    x = data()[: 2 * P]
+    result = kernel[2](x)
+    np.testing.assert_allclose(result[:P], (x[:P] ** 2).sum(axis=1, keepdims=True), rtol=1e-5)
+    assert np.isnan(result[P:]).all()
+
+
 def test_the_buffer():
     program = nki.jit(running_total).trace(data())
     (registers,) = [b for b in program.buffers if b.name == "activation_accumulator"]

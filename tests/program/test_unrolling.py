@@ -52,7 +52,7 @@ TABLE = [5, 3, 1, 0, 2, 4]
         lambda i: i if i > 2 else None,
         lambda i: i if not i < 2 else 1,
         lambda i: TABLE[i],
-        lambda i: {k: v for k, v in enumerate(TABLE)}[i],
+        lambda i: dict(enumerate(TABLE))[i],
         lambda i: sum(range(i)) % 6,
         lambda i: i % 2,
         lambda i: (i * i) % 6,

@@ -14,6 +14,10 @@ from jnki.program.tensor import Tensor, as_tensor, whole
 from jnki.source import user_frame
 
 
+# Until Python 3.12 a comprehension is a function of its own.
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+
+
 def ndarray(shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "") -> Tensor:
     """A new tensor that nothing has been written to: floats read as NaN, integers as bytes 0xA5.
 
@@ -143,6 +147,8 @@ def _check_on_chip(recorder: Recorder, region: Region, shape: tuple[int, ...], a
 
 def _check_kernel_level(recorder: Recorder, region: Region, shape: tuple[int, ...]) -> None:
     frame = user_frame()
+    while frame is not None and frame.f_code.co_name in _COMPREHENSIONS:
+        frame = frame.f_back
     known = recorder.kernel_code[-1]
     in_helper = known is not None and frame is not None and frame.f_code is not known
     if recorder.scope.in_loop or in_helper:
