@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jnki.access.access import Access
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load
+from jnki.isa.rules import check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,10 @@ class DevicePrint(Instruction):
 
     src: Access
     prefix: str
+
+    def check(self, target: Target) -> None:
+        check_mask(self, "src", self.src)
+        super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         tile = load(memory, self.src, at)

@@ -14,7 +14,7 @@ from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_bitvec, check_compute_tile
+from jnki.isa.rules import check_bitvec, check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
 from jnki.source import user_location
@@ -69,6 +69,7 @@ class TensorReduce(Instruction):
                 given=f"data {list(self.data.shape)}, {self.axes} axes reduced, dst {list(self.dst.shape)}",
                 allowed=f"{math.prod(kept)} elements in {self.data.shape[0]} partitions",
             )
+        check_mask(self, "data", self.data)
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:

@@ -16,7 +16,7 @@ from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.memset import as_number, constant
 from jnki.isa.operands import load, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_vector
+from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask, check_vector
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target
@@ -80,6 +80,7 @@ class TensorScalar(Instruction):
             )
         self._check_operands(target)
         self._check_engine(target)
+        check_mask(self, "dst", self.dst)
         super().check(target)
 
     def _check_operands(self, target: Target) -> None:

@@ -17,7 +17,7 @@ from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.operators import OPERATORS, Operator
 from jnki.isa.operators import operator as operator_of
 from jnki.isa.promotion import promote
-from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine
+from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target
@@ -77,6 +77,7 @@ class TensorTensor(Instruction):
         check_bitvec(self, self.operator, self.dst, self.data1, self.data2)
         check_engine(self, self.engine, (Engine.vector, Engine.gpsimd))
         self._check_psum()
+        check_mask(self, "dst", self.dst)
         super().check(target)
 
     def _check_shapes(self) -> None:

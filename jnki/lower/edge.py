@@ -15,6 +15,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 from jax.experimental import checkify
 
 from jnki.memory import Fault
@@ -64,7 +66,10 @@ def poisoned(value: jax.Array, fault: jax.Array) -> jax.Array:
     """
     if not jnp.issubdtype(value.dtype, jnp.floating):
         return value
-    return jnp.where(fault, jnp.full((), jnp.nan, value.dtype), value)
+    bits: Any = np.dtype(f"int{8 * value.dtype.itemsize}")
+    nan = lax.bitcast_convert_type(jnp.full((), jnp.nan, value.dtype), bits)
+    chosen = jnp.where(fault, nan, lax.bitcast_convert_type(value, bits))
+    return lax.bitcast_convert_type(chosen, value.dtype)
 
 
 @poisoned.defjvp

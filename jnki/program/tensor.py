@@ -104,13 +104,13 @@ class Tensor(TensorOperators):
             return MaskedOperand(self, None)[key]
         return Tensor(subscript(self.access, key), self._scope)
 
-    def reshape(self, *shape: Any) -> "Tensor":
+    def reshape(self, shape: Any, *more: Any) -> "Tensor":
         """The same elements in row-major order under another shape; on chip the partition axis must stay."""
-        return self._viewed(reshaped_access(self.access, _shape_of(shape)))
+        return self._viewed(reshaped_access(self.access, _shape_of((shape, *more))))
 
-    def broadcast_to(self, *shape: Any) -> "Tensor":
+    def broadcast_to(self, shape: Any, *more: Any) -> "Tensor":
         """A view in which axes of size 1 repeat, by NumPy's rules."""
-        return self._viewed(broadcast_access(self.access, _shape_of(shape)))
+        return self._viewed(broadcast_access(self.access, _shape_of((shape, *more))))
 
     def expand_dims(self, axis: int | Sequence[int]) -> "Tensor":
         """A view with new axes of size 1."""

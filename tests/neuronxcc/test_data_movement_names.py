@@ -51,9 +51,9 @@ KERNELS = {
 TENSOR = {
     "assert_shape": "self, shape",
     "astype": "self, dtype",
-    "broadcast_to": "self, *shape",
+    "broadcast_to": "self, shape, *more",
     "expand_dims": "self, axis",
-    "reshape": "self, *shape",
+    "reshape": "self, shape, *more",
     "view": "self, dtype",
 }
 

@@ -12,7 +12,7 @@ from jnki.lower.kernel import Kernel
 from jnki.program.tensor_annotation import TensorAnnotation
 from jnki.target import target
 
-MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation")
+MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "trace")
 
 # Options about messages: jnki always shows the user's line and its own reasons.
 _MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
@@ -23,8 +23,8 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
 
     Args:
         func: the function, or a kernel to be made anew with other settings.
-        mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark" and "simulation". All of them run here, in
-            the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
+        mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark", "simulation" and "trace". All of them run
+            here, in the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
         **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
             `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives.
 

@@ -13,7 +13,6 @@ from jnki.program.recorder import Recorder, current
 from jnki.program.tensor import Tensor, as_tensor, whole
 from jnki.source import user_frame
 
-
 # Until Python 3.12 a comprehension is a function of its own.
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 

@@ -18,7 +18,7 @@ from jnki.isa.tensor_copy import make as make_copy
 from jnki.neuronxcc.nki.language.naming import named
 from jnki.program.recorder import Recorder, current
 from jnki.program.tensor import Tensor, as_tensor, new_tile
-from jnki.program.views import broadcast_access
+from jnki.program.views import broadcast_access, expanded_access
 from jnki.source import user_location
 
 
@@ -26,7 +26,7 @@ def load(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
     """A new SBUF tile with the elements of an HBM tensor; masked-off elements are unwritten.
 
     Args:
-        src: `[P, F...]` in HBM, whole or indexed, also by an SBUF tile of row indices.
+        src: `[P, F...]` in HBM, whole or indexed, also by an SBUF tile of row indices; `[P]` gives a tile `[P, 1]`.
         mask: what not to read.
         dtype: element type of the tile; that of `src` by default.
 
@@ -35,6 +35,8 @@ def load(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
     """
     recorder = current("nl.load")
     source = _in_space(as_tensor(src, "load", "src"), "load", "src", Space.HBM)
+    if len(source.shape) == 1:
+        source = expanded_access(source, 1)
     kind = source.dtype if dtype is None else element_type(dtype)
     return new_tile(
         recorder,
