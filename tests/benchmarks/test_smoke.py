@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from tests.benchmarks import calls, cases, imports, loops, moves
+from tests.benchmarks import calls, cases, imports, kernels, loops, moves
 from tests.benchmarks.timing import QUICK, fastest, ratio
 
 
@@ -37,6 +37,11 @@ def test_calls(capsys: pytest.CaptureFixture[str]) -> None:
 def test_imports(capsys: pytest.CaptureFixture[str]) -> None:
     imports.run(QUICK, ("json", "string"))
     assert rows(capsys.readouterr().out) == 2
+
+
+def test_kernels(capsys: pytest.CaptureFixture[str]) -> None:
+    kernels.run(QUICK, small=True)
+    assert rows(capsys.readouterr().out) == 4
 
 
 def test_ratios_are_of_samples_of_one_round() -> None:
