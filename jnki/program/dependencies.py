@@ -97,7 +97,7 @@ def _clash(symbol: Symbol, first: Use, second: Use) -> tuple[int, int, tuple[int
     a, b = first.access, second.access
     if a.indirect is not None or b.indirect is not None or a.buffer != b.buffer or 0 in (a.size, b.size):
         return None
-    if not (_one_axis_each(a) and _one_axis_each(b)):
+    if _apart(a, b, symbol) or not (_one_axis_each(a) and _one_axis_each(b)):
         return None
     trips = min(symbol.trips, _MAX_TRIPS)
     i, k = np.meshgrid(np.arange(trips), np.arange(trips), indexing="ij")
@@ -118,6 +118,19 @@ def _clash(symbol: Symbol, first: Use, second: Use) -> tuple[int, int, tuple[int
         for left, right in zip(coordinates(a), coordinates(b))
     )
     return int(pair[0]), int(pair[1]), location
+
+
+def _apart(a: Access, b: Access, symbol: Symbol) -> bool:
+    """Whether both step along some axis by more than either reaches there: no two iterations meet, however many."""
+    for left, right in zip(coordinates(a), coordinates(b)):
+        pace = left.start.coefficient(symbol)
+        if pace == 0 or right.start.coefficient(symbol) != pace:
+            continue
+        here = AxisIndex(left.start.without(symbol), left.steps).bounds(a.shape)
+        there = AxisIndex(right.start.without(symbol), right.steps).bounds(b.shape)
+        if max(there[1] - here[0], here[1] - there[0]) < abs(pace):
+            return True
+    return False
 
 
 def _one_axis_each(access: Access) -> bool:

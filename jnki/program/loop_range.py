@@ -1,6 +1,7 @@
 """What a kernel iterates over: `nl.affine_range(n)` and its relatives."""
 
 import dis
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,7 @@ class LoopRange:
 def _by_for_statement() -> bool:
     """Whether the user's frame is at the start of a `for` statement: it asks for an iterator, then for its elements."""
     frame = user_frame()
-    if frame is None:
+    if frame is None or frame.f_code.co_flags & inspect.CO_GENERATOR:  # who knows what iterates over a generator
         return False
     code, at = frame.f_code.co_code, frame.f_lasti
     if code[at] != dis.opmap["GET_ITER"]:

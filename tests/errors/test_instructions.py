@@ -8,12 +8,14 @@ from tests.errors.refusals import ROWS, X, accepted, flagged
 
 nl, nisa = nki.language, nki.isa
 
+move, copy, dge, F32 = nisa.dma_copy, nisa.tensor_copy, nisa.dge_mode, nl.float32
+
 
 def kernel_with(body, target="trn2"):
     @nki.jit(platform_target=target)
     def kernel(x, rows):
         out = nl.ndarray((256, 8), dtype=x.dtype, buffer=nl.shared_hbm)
-        nisa.dma_copy(dst=out, src=x)
+        move(dst=out, src=x)
         body(out, x, rows)
         return out
 
@@ -32,106 +34,98 @@ CASES = [
     (
         "dma_copy.dst_rmw_op",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dst_rmw_op=np.multiply),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, dst_rmw_op=np.multiply),  # flagged
         "dma_copy: only addition can be a read-modify-write",
         "multiply",
         "None, np.add or nl.add",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dst_rmw_op=np.add)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, dst_rmw_op=np.add)),
     ),
     (
         "dma_copy.rmw_oob",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dst_rmw_op=np.add, oob_mode=nisa.oob_mode.skip),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, dst_rmw_op=np.add, oob_mode=nisa.oob_mode.skip),  # flagged
         "dma_copy: a read-modify-write cannot skip",
         "dst_rmw_op with oob_mode.skip",
         "oob_mode.error",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, oob_mode=nisa.oob_mode.skip)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, oob_mode=nisa.oob_mode.skip)),
     ),
     (
         "dma_copy.element_count",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out[0:4], src=x[0:1]),  # flagged
+        lambda out, x, rows: move(dst=out[0:4], src=x[0:1]),  # flagged
         "dma_copy: dst and src must have the same number of elements; nothing is broadcast",
         "dst [4, 8] (32), src [1, 8] (8)",
         "equal element counts",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out[0:4], src=x[0:1].broadcast_to((4, 8)))),
+        ("trn2", lambda out, x, rows: move(dst=out[0:4], src=x[0:1].broadcast_to((4, 8)))),
     ),
     (
         "dma_copy.mask",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, mask=nl.arange(7)[None, :] < 3),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, mask=nl.arange(7)[None, :] < 3),  # flagged
         "dma_copy: the mask does not fit the shape of the copy",
         "mask [1, 7], dst [256, 8], src [256, 8]",
         "a shape that broadcasts to that of dst or src",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, mask=F < 3)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, mask=F < 3)),
     ),
     (
         "dma_copy.hwdge_target_legacy",
         "trn1",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dge_mode=nisa.dge_mode.hwdge),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, dge_mode=dge.hwdge),  # flagged
         "dma_copy: hwdge is not available on this target",
         "trn1 (NeuronCore-v2)",
         "NeuronCore-v3 or newer",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dge_mode=nisa.dge_mode.hwdge)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, dge_mode=dge.hwdge)),
     ),
     (
         "dma_copy.hwdge_no_indirect",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(
-            dst=out[0:32], src=gathered(x, rows), dge_mode=nisa.dge_mode.hwdge
-        ),  # flagged
+        lambda out, x, rows: move(dst=out[0:32], src=gathered(x, rows), dge_mode=dge.hwdge),  # flagged
         "dma_copy: hwdge cannot gather or scatter",
         "an indirect index",
         "dge_mode.swdge or dge_mode.unknown",
         (
             "trn1",
-            lambda out, x, rows: nisa.dma_copy(dst=out[0:32], src=gathered(x, rows), dge_mode=nisa.dge_mode.swdge),
+            lambda out, x, rows: move(dst=out[0:32], src=gathered(x, rows), dge_mode=dge.swdge),
         ),
     ),
     (
         "dma_copy.hwdge_dtype",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(
-            dst=nl.ndarray((4, 8), nl.int8), src=x[0:4], dge_mode=nisa.dge_mode.hwdge
-        ),  # flagged
+        lambda out, x, rows: move(dst=nl.ndarray((4, 8), nl.int8), src=x[0:4], dge_mode=dge.hwdge),  # flagged
         "dma_copy: hwdge does not cast",
         "src float32, dst int8",
         "equal element types",
         (
             "trn2",
-            lambda out, x, rows: nisa.dma_copy(
-                dst=nl.ndarray((4, 8), nl.int8), src=x[0:4], dge_mode=nisa.dge_mode.none
-            ),
+            lambda out, x, rows: move(dst=nl.ndarray((4, 8), nl.int8), src=x[0:4], dge_mode=dge.none),
         ),
     ),
     (
         "dma_copy.dge_none_static",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(
-            dst=out[0:32], src=gathered(x, rows), dge_mode=nisa.dge_mode.none
-        ),  # flagged
+        lambda out, x, rows: move(dst=out[0:32], src=gathered(x, rows), dge_mode=dge.none),  # flagged
         "dma_copy: without descriptor generation, addresses must be known before execution",
         "dge_mode.none with an indirect index",
         "dge_mode.swdge or dge_mode.unknown",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out[0:32], src=gathered(x, rows))),
+        ("trn2", lambda out, x, rows: move(dst=out[0:32], src=gathered(x, rows))),
     ),
     (
         "dma_copy.enum_only",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, oob_mode="skip"),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, oob_mode="skip"),  # flagged
         "dma_copy: 'oob_mode' must be a member of oob_mode",
         "'skip'",
         "oob_mode.error, oob_mode.skip",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, oob_mode=nisa.oob_mode.error)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, oob_mode=nisa.oob_mode.error)),
     ),
     (
         "dma_copy.enum_only",
         "trn2",
-        lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dge_mode=nisa.oob_mode.error),  # flagged
+        lambda out, x, rows: move(dst=out, src=x, dge_mode=nisa.oob_mode.error),  # flagged
         "dma_copy: 'dge_mode' must be a member of dge_mode",
         "<oob_mode.error: 0>",
         "dge_mode.none, dge_mode.swdge, dge_mode.hwdge, dge_mode.unknown",
-        ("trn2", lambda out, x, rows: nisa.dma_copy(dst=out, src=x, dge_mode=nisa.dge_mode.unknown)),
+        ("trn2", lambda out, x, rows: move(dst=out, src=x, dge_mode=dge.unknown)),
     ),
     (
         "iota.affine_expr",
@@ -163,26 +157,22 @@ CASES = [
     (
         "tensor_copy.engine",
         "trn2",
-        lambda out, x, rows: nisa.tensor_copy(nl.load(x[0:4]), engine=nisa.tensor_engine),  # flagged
+        lambda out, x, rows: copy(nl.load(x[0:4]), engine=nisa.tensor_engine),  # flagged
         "tensor_copy: the engine cannot run this instruction",
         "tensor",
         "vector, scalar, gpsimd, unknown",
-        ("trn2", lambda out, x, rows: nisa.tensor_copy(nl.load(x[0:4]), engine=nisa.scalar_engine)),
+        ("trn2", lambda out, x, rows: copy(nl.load(x[0:4]), engine=nisa.scalar_engine)),
     ),
     (
         "tensor_copy.engine",
         "trn2",
-        lambda out, x, rows: nisa.tensor_copy(
-            nl.zeros((4, 8), nl.float32, buffer=nl.psum), engine=nisa.gpsimd_engine
-        ),  # flagged
+        lambda out, x, rows: copy(nl.zeros((4, 8), F32, buffer=nl.psum), engine=nisa.gpsimd_engine),  # flagged
         "tensor_copy: the GpSimd Engine cannot access PSUM",
         "gpsimd",
         "vector, scalar, unknown",
         (
             "trn2",
-            lambda out, x, rows: nisa.tensor_copy(
-                nl.zeros((4, 8), nl.float32, buffer=nl.psum), engine=nisa.vector_engine
-            ),
+            lambda out, x, rows: copy(nl.zeros((4, 8), F32, buffer=nl.psum), engine=nisa.vector_engine),
         ),
     ),
 ]

@@ -83,10 +83,11 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Move:
-    """A window of the source goes to the output, HBM to HBM."""
+    """A window of the source goes (or is added) to the output, HBM to HBM."""
 
     source: Window
     destination: Window
+    add: bool
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ OUTSIDE = ("a", "b")
 
 
 class _Drawing:
-    def __init__(self, draw, tile, source, output, indices):
+    def __init__(self, draw, dtype, tile, source, output, indices):
         self.draw = draw
+        self.adds = dtype != "int32"  # sums of unwritten integers say more about adding than about moving
         self.tile = tile
         self.source = source
         self.output = output
@@ -73,7 +74,8 @@ class _Drawing:
                     tiles.append(body[-1].tile)
                     body.append(self.use(loops, body[-1].tile))
                 case "move":
-                    body.append(Move(self.window(loops, self.source), self.window(loops, self.output)))
+                    add = self.adds and self.draw(st.booleans())
+                    body.append(Move(self.window(loops, self.source), self.window(loops, self.output), add))
                 case "fill":
                     body.append(Fill(self.draw(st.sampled_from(OUTSIDE)), self.draw(st.integers(-3, 3))))
                 case "keep":
@@ -83,7 +85,7 @@ class _Drawing:
                 case "scatter":
                     tile = self.draw(st.sampled_from(tiles))
                     column = self.column(loops, self.output[1])
-                    body.append(Scatter(tile, self.places(loops), column, self.draw(st.booleans())))
+                    body.append(Scatter(tile, self.places(loops), column, self.adds and self.draw(st.booleans())))
         return body
 
     def use(self, loops, tile):
@@ -93,7 +95,7 @@ class _Drawing:
 
     def keep(self, tile):
         kept = self.draw(st.sampled_from([name for name in OUTSIDE if name != tile]))
-        return Keep(kept, tile, self.draw(st.booleans()))
+        return Keep(kept, tile, self.adds and self.draw(st.booleans()))
 
 
 def inside(affine, loops, extent, size):
@@ -108,8 +110,8 @@ def inside(affine, loops, extent, size):
 class _Tiling(_Drawing):
     """Windows that walk both tensors tile by tile, or by pairs of tiles, with masks where the last ones stick out."""
 
-    def __init__(self, draw, tile, source, output, indices, paces):
-        super().__init__(draw, tile, source, output, indices)
+    def __init__(self, draw, dtype, tile, source, output, indices, paces):
+        super().__init__(draw, dtype, tile, source, output, indices)
         self.paces = paces
 
     def window(self, loops, shape):
@@ -144,7 +146,7 @@ class _Tiling(_Drawing):
 @st.composite
 def tiled_kernels(draw, dtypes=("float32", "bfloat16", "int32", "float16")):
     """Copy kernels that tile both tensors in one or two nested loops."""
-    tile = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    dtype, tile = draw(st.sampled_from(dtypes)), draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     paces = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
     shape = []
     for extent, pace in zip(tile, paces):
@@ -152,21 +154,21 @@ def tiled_kernels(draw, dtypes=("float32", "bfloat16", "int32", "float16")):
         shape.append(max(extent, extent * pace * draw(st.integers(1, 4)) - missing))
     more = draw(st.sampled_from([0, 0, tile[0], 1]))
     output = (shape[0] + more, shape[1])
-    drawing = _Tiling(draw, tile, tuple(shape), output, 3 * tile[0], paces)
+    drawing = _Tiling(draw, dtype, tile, tuple(shape), output, 3 * tile[0], paces)
     body = drawing.nest()
     if draw(st.booleans()):
         body += [*drawing.block((), OUTSIDE, depth=0), *drawing.nest()]
-    return CopyKernel(tile, tuple(shape), output, 3 * tile[0], draw(st.sampled_from(dtypes)), tuple(body))
+    return CopyKernel(tile, tuple(shape), output, 3 * tile[0], dtype, tuple(body))
 
 
 @st.composite
 def copy_kernels(draw, dtypes=("float32", "bfloat16", "int32", "float16")):
     """Copy kernels with up to three nested loops and any windows."""
-    tile = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    dtype, tile = draw(st.sampled_from(dtypes)), draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     shapes = st.tuples(st.integers(tile[0], 4 * tile[0]), st.integers(tile[1], 4 * tile[1]))
     source, output = draw(shapes), draw(shapes)
     indices = draw(st.integers(tile[0], 3 * tile[0]))
-    drawing = _Drawing(draw, tile, source, output, indices)
+    drawing = _Drawing(draw, dtype, tile, source, output, indices)
     body = drawing.block((), OUTSIDE, depth=3)
     body.append(Store(draw(st.sampled_from(OUTSIDE)), drawing.window((), output)))
-    return CopyKernel(tile, source, output, indices, draw(st.sampled_from(dtypes)), tuple(body))
+    return CopyKernel(tile, source, output, indices, dtype, tuple(body))

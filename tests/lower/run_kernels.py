@@ -74,7 +74,7 @@ def block(spec, body, at, tiles, memory, loop):
             case Move():
                 (src, first), (dst, second) = part(source, statement.source), part(output, statement.destination)
                 mask = first if second is None else second if first is None else first & second
-                nisa.dma_copy(dst=dst, src=src, mask=mask)
+                nisa.dma_copy(dst=dst, src=src, mask=mask, dst_rmw_op=np.add if statement.add else None)
 
 
 class _Tile:
@@ -146,7 +146,7 @@ def _numpy_block(spec, body, at, tiles, memory, faulted):
                     for r, row in enumerate(rows):
                         if good[r]:
                             output[row, start : start + width] = values[r]
-            case Move(src, dst):
+            case Move(src, dst, add):
                 moved = []
                 for r in range(height):
                     for c in range(width):
@@ -154,7 +154,7 @@ def _numpy_block(spec, body, at, tiles, memory, faulted):
                         if _exists(source, here_) and _exists(output, there):
                             moved.append((there, source[here_]))
                 for there, value in moved:
-                    output[there] = value
+                    output[there] = _added(output[there], value) if add else value
 
 
 def _exists(array, place):

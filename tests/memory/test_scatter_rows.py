@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jnki
-from jnki import DeviceMemory, hbm, oob_mode, sbuf
+from jnki import DeviceMemory, arange, hbm, oob_mode, sbuf
 
 few = settings(max_examples=5, derandomize=True, deadline=None)
 
@@ -83,3 +83,26 @@ def test_c05_what_no_row_names_keeps_its_bits() -> None:
     wanted = bits.copy()
     wanted[[3, 1]] = bits[:2] + 0x8000
     np.testing.assert_array_equal(np.asarray(found).view(np.uint16), wanted)
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize(("size", "count"), SIZES)
+def test_c13_a_mask_of_rows(size: int, count: int, add: bool) -> None:
+    """C11, C13: rows that are masked off do not move, do not win, and are not at fault."""
+    rng = np.random.default_rng(size)
+    table, rows = (rng.integers(-9, 9, shape).astype(np.float32) for shape in ((size, 5), (count, 5)))
+    indices = rng.integers(0, size, (count, 1)).astype(np.int32)
+    indices[-1] = size
+    how = {"dst_rmw_op": np.add} if add else {}
+
+    def run(table: jax.Array, rows: jax.Array, indices: jax.Array, on: int) -> DeviceMemory:
+        memory = DeviceMemory.of(hbm={"table": table}, sbuf={"rows": rows, "i": indices})
+        mask = arange(count)[:, None] < on
+        return jnki.dma_copy(memory, dst=hbm("table")[sbuf("i"), :], src=sbuf("rows"), mask=mask, **how)
+
+    after = jax.jit(run, static_argnums=3)(table, rows, indices, count - 1)
+    assert not bool(after.fault.occurred)
+    wanted = scattered(table, rows[: count - 1], indices[: count - 1], slice(None), add)
+    np.testing.assert_array_equal(np.float64(after.hbm["table"]), wanted)
+    everything = jax.jit(run, static_argnums=3)(table, rows, indices, count)
+    assert [detail.row for detail in everything.fault.details()] == [count - 1]

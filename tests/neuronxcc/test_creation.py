@@ -49,29 +49,29 @@ TYPES = [
 
 
 @pytest.mark.parametrize("buffer", ["sbuf", "psum", "hbm", "private_hbm", "shared_hbm"])
-@pytest.mark.parametrize("dtype", TYPES)
-def test_memory_that_was_never_written(dtype, buffer):
+def test_memory_that_was_never_written(buffer):
     """Floats are NaN, every byte of an integer is 0xA5, and a boolean is true."""
-    dtype, region = getattr(nl, dtype), getattr(nl, buffer)
+    region, dtypes = getattr(nl, buffer), [getattr(nl, name) for name in TYPES]
 
     @nki.jit
     def kernel():
-        out = nl.ndarray((4, 3), dtype, buffer=nl.shared_hbm)
-        unwritten = nl.ndarray((4, 3), dtype, buffer=region)
-        if region is nl.psum:
-            nl.store(out, unwritten)
-        else:
-            nisa.dma_copy(dst=out, src=unwritten)
-        return out
+        outs = [nl.ndarray((4, 3), dtype, buffer=nl.shared_hbm) for dtype in dtypes]
+        for out in outs:
+            unwritten = nl.ndarray((4, 3), out.dtype, buffer=region)
+            if region is nl.psum:
+                nl.store(out, unwritten)
+            else:
+                nisa.dma_copy(dst=out, src=unwritten)
+        return outs
 
-    found = kernel()
-    assert found.dtype == np.dtype(dtype)
-    if jnp.issubdtype(dtype, jnp.floating):
-        assert np.isnan(np.float32(found)).all()
-    elif dtype is nl.bool_:
-        assert found.all()
-    else:
-        assert set(found.tobytes()) == {0xA5}
+    for dtype, found in zip(dtypes, kernel()):
+        assert found.dtype == np.dtype(dtype)
+        if jnp.issubdtype(dtype, jnp.floating):
+            assert np.isnan(np.float32(found)).all()
+        elif dtype is nl.bool_:
+            assert found.all()
+        else:
+            assert set(found.tobytes()) == {0xA5}
 
 
 def test_the_pattern_of_unwritten_integers_is_out_of_bounds_as_an_index():
@@ -84,12 +84,21 @@ def test_the_pattern_of_unwritten_integers_is_out_of_bounds_as_an_index():
 
 
 @pytest.mark.parametrize("buffer", [None, "sbuf", "psum"])
-@pytest.mark.parametrize("dtype", TYPES)
-def test_zeros_ones_and_full(dtype, buffer):
-    dtype, where = getattr(nl, dtype), buffer and getattr(nl, buffer)
-    for make, value in ((nl.zeros, 0), (nl.ones, 1), (lambda s, d, **k: nl.full(s, 5, d, **k), 5)):
-        found = run(lambda: make((4, 2, 3), dtype, buffer=where))  # noqa: B023
-        np.testing.assert_array_equal(found, np.full((4, 2, 3), value, dtype), strict=True)
+def test_zeros_ones_and_full(buffer):
+    where, dtypes = buffer and getattr(nl, buffer), [getattr(nl, name) for name in TYPES]
+
+    @nki.jit
+    def kernel():
+        outs = [nl.ndarray((3, 4, 2, 3), dtype, buffer=nl.shared_hbm) for dtype in dtypes]
+        for out in outs:
+            nl.store(out[0], nl.zeros((4, 2, 3), out.dtype, buffer=where))
+            nl.store(out[1], nl.ones((4, 2, 3), out.dtype, buffer=where))
+            nl.store(out[2], nl.full((4, 2, 3), 5, out.dtype, buffer=where))
+        return outs
+
+    for dtype, found in zip(dtypes, kernel()):
+        for part, value in zip(found, (0, 1, 5)):
+            np.testing.assert_array_equal(part, np.full((4, 2, 3), value, dtype), strict=True)
 
 
 @pytest.mark.parametrize("value", [2.5, -1, np.float32(0.1), np.int32(7), True, 1e30])

@@ -63,6 +63,8 @@ def names(body, *arrays):
         ),
         (lambda x: x.reshape((12, 5))[3:9], lambda x: x.reshape(12, 5)[3:9]),
         (lambda x: x[0].expand_dims(1), lambda x: x[0][:, None]),
+        (lambda x: x[0, :, 2], lambda x: x[0, :, 2:3]),
+        (lambda x: x[1, 3], lambda x: x[1, 3][:, None]),
     ],
 )
 def test_load_takes_every_kind_of_index(index, reference):
@@ -143,14 +145,19 @@ def test_indirect_load_and_store():
 # store
 
 
-@pytest.mark.parametrize("value", [0, -2.5, True, np.float32(3), np.int8(4), np.array(5)])
 @pytest.mark.parametrize(
     "part", [lambda t: t, lambda t: t[2], lambda t: t[1, 3], lambda t: t[:, 2], lambda t: t[2:4, ::2]]
 )
-def test_store_of_a_number(value, part):
-    places = part(np.arange(30).reshape(6, 5))
-    expected = np.where(np.isin(np.arange(30).reshape(6, 5), places), float(value), 7)
-    np.testing.assert_array_equal(run(lambda out: nl.store(part(out), value)), expected)
+def test_store_of_a_number(part):
+    values = [0, -2.5, True, np.float32(3), np.int8(4), np.array(5)]
+
+    def body(out):
+        for number, value in enumerate(values):
+            nl.store(part(out[number]), value)
+
+    places = np.isin(np.arange(30).reshape(6, 5), part(np.arange(30).reshape(6, 5)))
+    expected = np.stack([np.where(places, float(value), 7) for value in values])
+    np.testing.assert_array_equal(run(body, shape=(6, 6, 5)), expected)
 
 
 def test_store_of_a_number_under_a_mask_in_any_rank():

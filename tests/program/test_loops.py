@@ -133,6 +133,37 @@ def test_enumerate_around_a_loop_counts_every_iteration():
     np.testing.assert_array_equal(kernel(X), X[::-1])
 
 
+def test_a_generator_around_a_loop_gets_numbers():
+    def pairs(n):
+        for i in nl.affine_range(n):
+            yield i, n - 1 - i
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        for count, (i, j) in enumerate(pairs(8)):
+            assert count == i
+            nl.store(out[i], nl.load(x[j]))
+        return out
+
+    np.testing.assert_array_equal(kernel(X), X[::-1])
+
+
+def test_a_range_can_be_iterated_again():
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        halves = nl.affine_range(4)
+        for i in halves:
+            nl.store(out[i], nl.load(x[i + 4]))
+        for i in halves:
+            nl.store(out[i + 4], nl.load(x[i]))
+        return out
+
+    assert [trips for _, trips, _ in loops(kernel.trace(X).body)] == [4, 4]
+    np.testing.assert_array_equal(kernel(X), np.roll(X, 4, axis=0))
+
+
 def test_the_length_of_a_range_is_its_number_of_trips():
     @nki.jit
     def kernel(x):
