@@ -1,10 +1,10 @@
 """The one normal form of every operand: an access pattern over a buffer."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from jnki.access.affine import ZERO, Affine, Symbol
 from jnki.access.buffer import Buffer
+from jnki.access.lazy import lazy
 from jnki.dtypes import ElementType
 
 
@@ -76,11 +76,11 @@ class Access:
     def whole(buffer: Buffer) -> "Access":
         return Access(buffer, ZERO, tuple(map(Dim, buffer.strides, buffer.shape)))
 
-    @cached_property
+    @lazy
     def shape(self) -> tuple[int, ...]:
         return tuple(dim.count for dim in self.dims)
 
-    @cached_property
+    @lazy
     def size(self) -> int:
         size = 1
         for dim in self.dims:
@@ -91,7 +91,7 @@ class Access:
     def dtype(self) -> ElementType:
         return self.buffer.dtype
 
-    @cached_property
+    @lazy
     def is_whole(self) -> bool:
         """Whether it walks every element of the buffer once, in order."""
         if self.indirect is not None or self.offset != ZERO or self.size != self.buffer.size:

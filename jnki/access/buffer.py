@@ -3,8 +3,8 @@
 import enum
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
+from jnki.access.lazy import lazy
 from jnki.dtypes import ElementType
 
 
@@ -41,12 +41,12 @@ class Buffer:
     dtype: ElementType
     partition_axis: int = 0
 
-    @cached_property
+    @lazy
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
 
-    @cached_property
+    @lazy
     def strides(self) -> tuple[int, ...]:
         """Row-major distance between neighbours on each axis, in elements."""
         return row_major_strides(self.shape)

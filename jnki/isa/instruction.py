@@ -91,7 +91,8 @@ class Instruction:
         found: dict[Symbol, None] = {}
         for value in vars(self).values():
             if isinstance(value, (Access, Mask)):
-                found.update(dict.fromkeys(value.symbols))
+                for symbol in value.symbols:
+                    found[symbol] = None
             elif isinstance(value, IndexValue):
                 found.update(dict.fromkeys(value.base.symbols))
         return tuple(found)
