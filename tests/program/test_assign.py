@@ -332,3 +332,16 @@ def test_hbm_takes_part_in_no_assignment():
         error = refused("err_unsupported_memory", body, X)
         assert f"the {role} of an assignment is in the wrong memory" in str(error)
         assert error.allowed == "sbuf | psum; nl.load and nl.store move between HBM and SBUF"
+
+
+@pytest.mark.parametrize("loop", [nl.affine_range, nl.static_range])
+def test_a_tile_made_before_a_loop_is_not_fresh_after_it(loop):
+    def body(tile, x):
+        loaded = nl.load(x[:, 0:1])
+        for i in loop(2):
+            tile[:, i : i + 1] = nl.load(x[:, 2:3])
+        tile[:, 2:3] = loaded
+
+    out, names, _ = run(body, X)
+    np.testing.assert_array_equal(out, X[:, [2, 2, 0]])
+    assert names == ["dma_copy"] * (2 if loop is nl.affine_range else 3) + ["tensor_copy"]
