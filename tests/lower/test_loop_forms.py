@@ -4,7 +4,7 @@ import warnings
 
 import jax
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jnki.lower.lowering import lower_program
@@ -12,10 +12,18 @@ from jnki.lower.plan import Form
 from tests.lower.draw_kernels import copy_kernels, tiled_kernels
 from tests.lower.run_kernels import as_nki, as_numpy
 
+# Shrinking takes minutes, for every kernel that it tries is compiled: add Phase.shrink to look for a smaller one.
+PHASES = (Phase.explicit, Phase.generate)
+
 
 def examples(count):
     return settings(
-        max_examples=count, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=PHASES,
+        suppress_health_check=list(HealthCheck),
     )
 
 
