@@ -1,4 +1,4 @@
-"""Writes the table at the end of docs/isa/dma_copy.md: which file cites which clause.
+"""Writes the table at the end of docs/isa/dma/dma_copy.md: which file cites which clause.
 
 Run with: python docs/generate_clauses.py
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "isa" / "dma_copy.md"
+PAGE = ROOT / "docs" / "isa" / "dma" / "dma_copy.md"
 BEGIN, END = "<!-- clauses: begin -->\n", "<!-- clauses: end -->\n"
 
 _DEFINITION = re.compile(r"^- \*\*C(\d+)\*\*", re.MULTILINE)
@@ -47,7 +47,7 @@ def table(page: str) -> str:
 
 def _links(files: dict[pathlib.Path, set[int]], number: int) -> str:
     names = [path.relative_to(ROOT).as_posix() for path, found in files.items() if number in found]
-    return ", ".join(f"[{name.split('/', 1)[1]}](../../{name})" for name in names) or "none"
+    return ", ".join(f"[{name.split('/', 1)[1]}](../../../{name})" for name in names) or "none"
 
 
 def updated(page: str) -> str:

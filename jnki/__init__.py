@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from jnki.access.ref import psum as psum
     from jnki.access.ref import sbuf as sbuf
     from jnki.errors import RuleError as RuleError
-    from jnki.isa.activation import activation as activation
-    from jnki.isa.activation_reduce import activation_reduce as activation_reduce
-    from jnki.isa.affine_select import affine_select as affine_select
-    from jnki.isa.dma_copy import dma_copy as dma_copy
+    from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
     from jnki.isa.enums import reduce_cmd as reduce_cmd
-    from jnki.isa.iota import iota as iota
-    from jnki.isa.memset import memset as memset
-    from jnki.isa.nc_matmul import nc_matmul as nc_matmul
-    from jnki.isa.nc_transpose import nc_transpose as nc_transpose
-    from jnki.isa.reciprocal import reciprocal as reciprocal
-    from jnki.isa.select import select as select
-    from jnki.isa.tensor_copy import tensor_copy as tensor_copy
-    from jnki.isa.tensor_reduce import tensor_reduce as tensor_reduce
-    from jnki.isa.tensor_scalar import tensor_scalar as tensor_scalar
-    from jnki.isa.tensor_tensor import tensor_tensor as tensor_tensor
-    from jnki.lower.edge import UnreportedFaultWarning as UnreportedFaultWarning
+    from jnki.isa.gpsimd.affine_select import affine_select as affine_select
+    from jnki.isa.gpsimd.iota import iota as iota
+    from jnki.isa.scalar.activation import activation as activation
+    from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
+    from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
+    from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
+    from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.reciprocal import reciprocal as reciprocal
+    from jnki.isa.vector.select import select as select
+    from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
+    from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
+    from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
+    from jnki.kernel.edge import UnreportedFaultWarning as UnreportedFaultWarning
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
     from jnki.target import INF2 as INF2
@@ -54,7 +54,7 @@ _HOME = {
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
     "Target": "jnki.target",
-    "UnreportedFaultWarning": "jnki.lower.edge",
+    "UnreportedFaultWarning": "jnki.kernel.edge",
     "activation": "jnki.isa",
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",
@@ -66,8 +66,8 @@ _HOME = {
     "iota": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",
-    "nc_matmul": "jnki.isa.nc_matmul",
-    "nc_transpose": "jnki.isa.nc_transpose",
+    "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
     "reciprocal": "jnki.isa",

@@ -1,4 +1,4 @@
-"""The thirteen element types of NKI, and the cast between any two (C5 to C7 of `docs/isa/dma_copy.md`)."""
+"""The thirteen element types of NKI, and the cast between any two (C5 to C7 of `docs/isa/dma/dma_copy.md`)."""
 
 from dataclasses import dataclass, field
 from types import MappingProxyType

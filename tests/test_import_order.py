@@ -20,8 +20,10 @@ ORDER = (
     ("memory",),
     ("isa",),
     ("program",),
-    ("lower",),
-    ("neuronxcc", "nki", "analysis", "testing"),
+    ("analysis", "lower", "record"),
+    ("tiles",),
+    ("kernel",),
+    ("neuronxcc", "nki", "testing"),
     ("serve", "user_traceback"),
     ("__main__",),
 )
@@ -73,14 +75,14 @@ def test_a_breach_is_seen(tmp_path, monkeypatch):
     module.write_text(
         "from jnki.errors import RuleError\n"
         "from jnki.access.mask import Mask\n"
-        "def late():\n    import jnki.isa.dma_copy\n"
+        "def late():\n    import jnki.isa.dma.dma_copy\n"
         "from ..lower import kernel\n"
         "from jnki import hbm\n"  # the index of the package is above every room
     )
     assert list(breaches(module)) == [
         "affine.py:5: access imports jnki.lower.kernel",
         "affine.py:6: access imports jnki.hbm",
-        "affine.py:4: access imports jnki.isa.dma_copy",
+        "affine.py:4: access imports jnki.isa.dma.dma_copy",
     ]
 
 

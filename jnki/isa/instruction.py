@@ -157,6 +157,10 @@ class Instruction:
     def error(self, rule: str, message: str, *, given: str = "", allowed: str = "") -> RuleError:
         return RuleError(rule, f"{self.name}: {message}", given=given, allowed=allowed, at=self.location)
 
+    def remarks(self, target: Target) -> tuple[str, ...]:
+        """What a listing says at the end of the line, besides where the instruction was written."""
+        return ()
+
     def listing(self) -> str:
         """The instruction in one line of the program's listing."""
         parts = []

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jnki.access.access import Access, Dim
 from jnki.access.mask import Mask
 from jnki.access.ref import Ref, resolve
-from jnki.dtypes import cast, float32
+from jnki.dtypes import ElementType, cast, float32
+from jnki.isa.constants import constant
 from jnki.memory import DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import write
@@ -67,3 +68,12 @@ def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | 
         return None
     tile: Any = load(memory, access.indirect.index, at).reshape(-1)
     return jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
+
+
+def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: int, at: Loops) -> jax.Array:
+    """A constant or a `[P, 1]` tile as an array of type `kind` that broadcasts against `[P, F...]` of that rank."""
+    if isinstance(operand, Access):
+        tile = load(memory, operand, at)
+        tile = cast(tile, operand.dtype, kind) if kind == float32 else tile.astype(kind.storage)
+        return tile.reshape(-1, *(1,) * (rank - 1))
+    return jnp.asarray(constant(operand, kind))

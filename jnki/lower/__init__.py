@@ -1,1 +1,1 @@
-"""From a program to a pure function: loops, the call of a kernel, and where faults go."""
+"""From a program to a pure function: which form each loop gets, and running it."""

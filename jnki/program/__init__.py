@@ -1,4 +1,4 @@
-"""Programs: what a recorded kernel is, how it is recorded, and how it prints."""
+"""Programs: what a recorded kernel is, and how it prints. Who records, reads or runs one is not known here."""
 
 from jnki.program.program import Loop, LoopKind, Node, Parameter, Program
 

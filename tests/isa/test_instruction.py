@@ -12,11 +12,11 @@ from jnki.access.mask import NEVER, Mask
 from jnki.access.subscript import subscript
 from jnki.dtypes import float32, int32
 from jnki.errors import RuleError
+from jnki.isa.gpsimd.iota import Iota
 from jnki.isa.instruction import Instruction
-from jnki.isa.iota import Iota
-from jnki.isa.memset import Memset
 from jnki.isa.rules import check_tile
-from jnki.isa.tensor_copy import TensorCopy
+from jnki.isa.vector.memset import Memset
+from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.memory import NO_LOOPS
 from jnki.source import user_location
 

@@ -9,7 +9,7 @@ import pytest
 from jnki.lower.lowering import lower_program
 from jnki.lower.plan import Form
 from jnki.neuronxcc import nki
-from jnki.program.recorder import is_recording
+from jnki.record.recorder import is_recording
 
 nl, nisa = nki.language, nki.isa
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from jnki.neuronxcc import nki
 from jnki.neuronxcc.nki import language as nl
-from jnki.program.tensor import Tensor
+from jnki.tiles.tensor import Tensor
 
 
 def on_tiles(function: Callable[..., Any], *arrays: np.ndarray, platform_target: str = "trn2") -> Any:

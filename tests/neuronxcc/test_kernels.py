@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jnki.errors import RuleError
-from jnki.lower.kernel import Kernel
+from jnki.kernel.kernel import Kernel
 from jnki.neuronxcc import nki
 from jnki.neuronxcc.nki.typing import tensor
 from jnki.target import INF2, TRN1, TRN2, TRN3

@@ -1,4 +1,4 @@
-"""The meaning of `dma_copy`: all reads, then all writes (C1-C19 of `docs/isa/dma_copy.md`)."""
+"""The meaning of `dma_copy`: all reads, then all writes (C1-C19 of `docs/isa/dma/dma_copy.md`)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The oracle's `dma_copy` against tables worked out by hand, clause by clause (`docs/isa/dma_copy.md`)."""
+"""The oracle's `dma_copy` against tables worked out by hand, clause by clause (`docs/isa/dma/dma_copy.md`)."""
 
 import ast
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from jnki.neuronxcc.nki import isa, language, typing
 from jnki.neuronxcc.nki.kernels import baremetal, benchmark, jit, profile, simulate_kernel
-from jnki.program.tensor import Tensor as tensor
+from jnki.tiles.tensor import Tensor as tensor
 
 __all__ = [
     "baremetal",

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jnki.lower.kernel import Kernel
-from jnki.program.tensor_annotation import TensorAnnotation
+from jnki.kernel.kernel import Kernel
+from jnki.record.tensor_annotation import TensorAnnotation
 from jnki.target import target
 
 MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "trace")

@@ -6,14 +6,15 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.dtypes import element_type
-from jnki.isa.dma_copy import make as make_dma
+from jnki.isa.constants import as_number
+from jnki.isa.dma.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, engine, oob_mode
-from jnki.isa.iota import Iota, as_expression
-from jnki.isa.memset import Memset, as_number
-from jnki.isa.tensor_copy import make as make_copy
-from jnki.program.recorder import current
-from jnki.program.tensor import Tensor, as_tensor, new_tile
+from jnki.isa.gpsimd.iota import Iota, as_expression
+from jnki.isa.vector.memset import Memset
+from jnki.isa.vector.tensor_copy import make as make_copy
+from jnki.record.recorder import current
 from jnki.source import user_location
+from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 
 
 def dma_copy(
@@ -35,7 +36,7 @@ def dma_copy(
         dge_mode: who generates the descriptors; it decides what is legal.
 
     Raises:
-        RuleError: the copy breaks a rule. docs/isa/dma_copy.md has them all.
+        RuleError: the copy breaks a rule. docs/isa/dma/dma_copy.md has them all.
     """
     recorder = current("nisa.dma_copy")
     to, source = as_tensor(dst, "dma_copy", "dst").access, as_tensor(src, "dma_copy", "src").access

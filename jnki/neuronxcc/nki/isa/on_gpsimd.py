@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jnki.program.elementwise import affine_select as record
-from jnki.program.tensor import Tensor
+from jnki.tiles.elementwise import affine_select as record
+from jnki.tiles.tensor import Tensor
 
 
 def affine_select(
@@ -20,6 +20,6 @@ def affine_select(
         dtype: element type of the result; that of `on_true_tile` by default.
 
     Raises:
-        RuleError: docs/isa/affine_select.md has the rules.
+        RuleError: docs/isa/gpsimd/affine_select.md has the rules.
     """
     return record(pred, on_true_tile, on_false_value, dtype=dtype, mask=mask)

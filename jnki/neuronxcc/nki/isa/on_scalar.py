@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jnki.isa.activation_reduce import ActivationReduce
-from jnki.isa.activations import activation_function
 from jnki.isa.enums import reduce_cmd
 from jnki.isa.operators import operator
-from jnki.program.elementwise import activation as record
-from jnki.program.tensor import Tensor
+from jnki.isa.scalar.activation_reduce import ActivationReduce
+from jnki.isa.scalar.activations import activation_function
+from jnki.tiles.elementwise import activation as record
+from jnki.tiles.tensor import Tensor
 
 
 def activation(
@@ -36,7 +36,7 @@ def activation(
         dtype: element type of the result; that of `data` by default.
 
     Raises:
-        RuleError: docs/isa/activation.md has the rules.
+        RuleError: docs/isa/scalar/activation.md has the rules.
     """
     return record(
         activation_function(op, "activation").name,
@@ -70,7 +70,7 @@ def activation_reduce(
         op, data, bias, scale, mask, dtype: see `activation`.
 
     Raises:
-        RuleError: docs/isa/activation_reduce.md has the rules.
+        RuleError: docs/isa/scalar/activation_reduce.md has the rules.
     """
     return record(
         activation_function(op, "activation_reduce").name,

@@ -3,8 +3,8 @@
 from typing import Any
 
 from jnki.isa.enums import engine
-from jnki.program import matrix
-from jnki.program.tensor import Tensor
+from jnki.tiles import matrix
+from jnki.tiles.tensor import Tensor
 
 
 def nc_matmul(
@@ -38,7 +38,7 @@ def nc_matmul(
         perf_mode: "double_row" or "double_row_gen3" for `[K, 2, M]` and `[K, 2, N]` of float8, contracted over K and 2.
 
     Raises:
-        RuleError: the matmul breaks a rule. docs/isa/nc_matmul.md has them all.
+        RuleError: the matmul breaks a rule. docs/isa/tensor/nc_matmul.md has them all.
         NotImplementedError: another `perf_mode`.
     """
     return matrix.nc_matmul(
@@ -66,6 +66,6 @@ def nc_transpose(data: Tensor, *, mask: Any = None, dtype: Any = None, engine: e
             a matmul have to be.
 
     Raises:
-        RuleError: the transpose breaks a rule. docs/isa/nc_transpose.md has them all.
+        RuleError: the transpose breaks a rule. docs/isa/tensor/nc_transpose.md has them all.
     """
     return matrix.nc_transpose(data, mask=mask, dtype=dtype, engine=engine)

@@ -6,9 +6,9 @@ from typing import Any
 from jnki.dtypes import element_type
 from jnki.isa.enums import engine
 from jnki.isa.operators import operator
-from jnki.program import vector
-from jnki.program.elementwise import reciprocal as record_reciprocal
-from jnki.program.tensor import Tensor
+from jnki.tiles import vector
+from jnki.tiles.elementwise import reciprocal as record_reciprocal
+from jnki.tiles.tensor import Tensor
 
 
 def reciprocal(data: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
@@ -44,7 +44,7 @@ def tensor_reduce(
         keepdims: whether reduced axes stay, with size 1.
 
     Raises:
-        RuleError: docs/isa/tensor_reduce.md has the rules.
+        RuleError: docs/isa/vector/tensor_reduce.md has the rules.
     """
     return vector.tensor_reduce(
         operator(op, "tensor_reduce").name, data, axis, dtype=dtype, mask=mask, negate=negate, keepdims=keepdims
@@ -76,7 +76,7 @@ def tensor_scalar(
         engine: vector, scalar, gpsimd or unknown.
 
     Raises:
-        RuleError: docs/isa/tensor_scalar.md has the rules.
+        RuleError: docs/isa/vector/tensor_scalar.md has the rules.
     """
     return vector.tensor_scalar(
         data,
@@ -106,7 +106,7 @@ def tensor_tensor(
         engine: vector, gpsimd or unknown.
 
     Raises:
-        RuleError: docs/isa/tensor_tensor.md has the rules.
+        RuleError: docs/isa/vector/tensor_tensor.md has the rules.
     """
     return vector.tensor_tensor(
         data1,

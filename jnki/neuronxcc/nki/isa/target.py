@@ -2,7 +2,7 @@
 
 from jnki.default_target import default_target
 from jnki.isa.enums import nc_version
-from jnki.program.recorder import current, is_recording
+from jnki.record.recorder import current, is_recording
 
 
 def get_nc_version() -> nc_version:

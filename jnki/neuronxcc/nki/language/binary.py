@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from jnki.neuronxcc.nki.language.elementwise import result_type
 from jnki.neuronxcc.nki.language.naming import named, public
-from jnki.program import compute, elementwise
-from jnki.program.tensor import Tensor
+from jnki.tiles import compute, elementwise
+from jnki.tiles.tensor import Tensor
 
 
 class Binary(Protocol):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jnki.program import elementwise, normalization
-from jnki.program.tensor import Tensor
+from jnki.tiles import elementwise, normalization
+from jnki.tiles.tensor import Tensor
 
 
 def where(condition: Tensor, x: Tensor, y: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:

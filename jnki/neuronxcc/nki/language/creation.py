@@ -8,10 +8,10 @@ from jnki.access.buffer import Space
 from jnki.dtypes import element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.neuronxcc.nki.language.memory import Region, par_dim, sbuf
-from jnki.program.assign import fill
-from jnki.program.recorder import Recorder, current
-from jnki.program.tensor import Tensor, as_tensor, whole
+from jnki.record.recorder import Recorder, current
 from jnki.source import user_frame
+from jnki.tiles.assign import fill
+from jnki.tiles.tensor import Tensor, as_tensor, whole
 
 # Until Python 3.12 a comprehension is a function of its own.
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jnki.program import matrix
-from jnki.program.tensor import Tensor
+from jnki.tiles import matrix
+from jnki.tiles.tensor import Tensor
 
 
 def matmul(x: Tensor, y: Tensor, *, transpose_x: bool = False, mask: Any = None) -> Tensor:

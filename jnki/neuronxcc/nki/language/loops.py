@@ -3,9 +3,9 @@
 import operator
 from typing import Any
 
-from jnki.program.loop_range import LoopRange
 from jnki.program.program import LoopKind
-from jnki.program.recorder import current
+from jnki.record.loop_range import LoopRange
+from jnki.record.recorder import current
 
 
 def affine_range(*args: Any) -> LoopRange:

@@ -10,16 +10,17 @@ from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError
-from jnki.isa.dma_copy import DmaCopy
-from jnki.isa.dma_copy import make as make_dma
+from jnki.isa.constants import as_number
+from jnki.isa.dma.dma_copy import DmaCopy
+from jnki.isa.dma.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, engine, oob_mode
-from jnki.isa.memset import Memset, as_number
-from jnki.isa.tensor_copy import make as make_copy
+from jnki.isa.vector.memset import Memset
+from jnki.isa.vector.tensor_copy import make as make_copy
 from jnki.neuronxcc.nki.language.naming import named
-from jnki.program.recorder import Recorder, current
-from jnki.program.tensor import Tensor, as_tensor, new_tile
-from jnki.program.views import broadcast_access, expanded_access
+from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
+from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.views import broadcast_access, expanded_access
 
 
 def load(src: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:

@@ -4,9 +4,9 @@ from typing import Any
 
 from jnki.access.mask import as_mask
 from jnki.isa.device_print import DevicePrint
-from jnki.program.recorder import current
-from jnki.program.tensor import as_tensor
+from jnki.record.recorder import current
 from jnki.source import user_location
+from jnki.tiles.tensor import as_tensor
 
 
 def device_print(prefix: str, x: Any, *, mask: Any = None) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from jnki.dtypes import bool_, element_type
 from jnki.neuronxcc.nki.language.naming import named, public
-from jnki.program import compute, statistics
-from jnki.program.tensor import Tensor
+from jnki.tiles import compute, statistics
+from jnki.tiles.tensor import Tensor
 
 
 class Reduction(Protocol):

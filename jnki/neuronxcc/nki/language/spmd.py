@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jnki.errors import RuleError
-from jnki.program.recorder import current
+from jnki.record.recorder import current
 
 
 class spmd_dim(int):

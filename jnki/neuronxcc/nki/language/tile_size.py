@@ -2,7 +2,7 @@
 
 from jnki.default_target import default_target
 from jnki.errors import not_modelled
-from jnki.program.recorder import current, is_recording
+from jnki.record.recorder import current, is_recording
 from jnki.target import Target
 
 

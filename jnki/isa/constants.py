@@ -1,0 +1,49 @@
+"""Numbers that a kernel writes into an instruction: what they may be, and what they are in an element type."""
+
+import operator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jnki.access.index import Index, NonAffine
+from jnki.dtypes import ElementType, cast, float32, int32
+from jnki.errors import RuleError
+
+
+def constant(value: float | int | bool, dtype: ElementType) -> Any:
+    """`value` as a scalar of `dtype`: integers that int32 holds keep every bit, all else goes through float32."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if dtype.name == "uint32" and 0 <= value < 1 << 32:
+            return jnp.uint32(value)
+        if -(1 << 31) <= value < 1 << 31:
+            return cast(jnp.int32(value), int32, dtype)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity
+        number = np.float32(value)
+    return cast(jnp.asarray(number), float32, dtype)
+
+
+def as_number(instruction: str, value: Any) -> float | int | bool:
+    """A Python number from a scalar argument.
+
+    Raises:
+        RuleError: the argument is no scalar constant.
+    """
+    if isinstance(value, (Index, NonAffine)):
+        return operator.index(value)  # a loop index: its loop is recorded again, unrolled
+    match value:
+        case bool() | int() | float():
+            return value
+        case np.bool_():
+            return bool(value)
+        case np.integer():
+            return int(value)
+        case np.generic() | np.ndarray() if np.ndim(value) == 0:
+            return float(value)
+        case _:
+            raise RuleError(
+                f"{instruction}.value",
+                f"{instruction}: the value must be a constant number",
+                given=f"{type(value).__name__} {value}"[:120],
+                allowed="a Python or NumPy scalar",
+            )

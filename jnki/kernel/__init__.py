@@ -1,0 +1,1 @@
+"""The object that users call: its arguments, its cache, and where its faults go."""

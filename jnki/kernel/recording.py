@@ -1,0 +1,194 @@
+"""Recording a kernel: from a Python function and array shapes to a `Program`."""
+
+import inspect
+import linecache
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jnki.access.access import Access
+from jnki.access.buffer import Buffer, Space
+from jnki.analysis.dependencies import check_dependencies
+from jnki.errors import RuleError
+from jnki.kernel.arguments import Arguments
+from jnki.program.program import Parameter, Program
+from jnki.record.grid import run_grid
+from jnki.record.recorder import Recorder, record
+from jnki.record.tensor_annotation import is_mutable
+from jnki.source import Location
+from jnki.target import Target
+from jnki.tiles.tensor import Tensor, whole
+
+
+def record_kernel(
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    bound: dict[str, Any],
+    arguments: Arguments,
+    grid: tuple[int, ...],
+    target: Target,
+) -> tuple[Program, Any]:
+    """The program of `function` for these arguments, and the structure in which its outputs are returned.
+
+    Args:
+        bound: arguments by parameter name, defaults applied.
+        arguments: the same, flattened.
+
+    Raises:
+        RuleError: the kernel breaks a rule.
+    """
+    mutable = _mutable_names(signature)
+    parameters = tuple(
+        Parameter(Buffer(name, Space.HBM, spec.shape, spec.dtype), owner in mutable)
+        for name, owner, spec in zip(arguments.names, arguments.parameters, arguments.specs)
+    )
+
+    definition = _definition(function)
+
+    def make(unrolled: frozenset[Any]) -> Recorder:
+        recorder = Recorder(target=target, grid=grid, unrolled=unrolled)
+        recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
+        for parameter in parameters:
+            recorder.add_parameter(parameter.buffer, parameter.mutable)
+        return recorder
+
+    def attempt(recorder: Recorder) -> tuple[Program, Any]:
+        handles: list[Any] = [whole(p.buffer, recorder.scope) for p in parameters]
+
+        def instance() -> tuple[tuple[Access, ...], Any]:
+            call_args, call_kwargs = _spread(signature, arguments.rebuild(handles))
+            result = function(*call_args, **call_kwargs)
+            outputs, structure = jax.tree.flatten(result, is_leaf=lambda leaf: isinstance(leaf, Tensor))
+            return tuple(_output(value, recorder, definition) for value in outputs), structure
+
+        accesses, structure = _common_outputs(run_grid(recorder, instance), definition)
+        body = recorder.finished_body({a.buffer.name for a in accesses})
+        _check_written(recorder, parameters, accesses, definition)
+        check_dependencies(body)
+        program = Program(
+            name=getattr(function, "__name__", type(function).__name__),
+            target=target,
+            grid=grid,
+            parameters=parameters,
+            buffers=tuple(recorder.scopes[0].buffers),
+            body=body,
+            outputs=accesses,
+        )
+        return program, structure
+
+    return record(attempt, make)
+
+
+def _mutable_names(signature: inspect.Signature) -> set[str]:
+    return {p.name for p in signature.parameters.values() if is_mutable(p.annotation)}
+
+
+def _spread(signature: inspect.Signature, values: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    bound = inspect.BoundArguments(signature, dict(values))
+    return bound.args, bound.kwargs
+
+
+def _definition(function: Callable[..., Any]) -> Location | None:
+    """The line that defines the kernel: where errors about what it returns point to."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return None
+    line = code.co_firstlineno
+    while linecache.getline(code.co_filename, line).lstrip().startswith("@"):
+        line += 1
+    return Location(code.co_filename, line, code.co_name)
+
+
+def _common_outputs(
+    results: list[tuple[tuple[Access, ...], Any]], definition: Location | None
+) -> tuple[tuple[Access, ...], Any]:
+    """What all instances of the grid return.
+
+    Raises:
+        RuleError: they return different tensors.
+    """
+    for result in results[1:]:
+        if result != results[0]:
+            raise RuleError(
+                "spmd.outputs",
+                "the instances of the launch grid return different tensors",
+                given=" or ".join(", ".join(map(str, accesses)) for accesses, _ in (results[0], result)),
+                allowed="the same tensors in nl.shared_hbm from every instance",
+                at=definition,
+            )
+    return results[0]
+
+
+def _output(value: Any, recorder: Recorder, definition: Location | None) -> Access:
+    if not isinstance(value, Tensor):
+        raise RuleError(
+            "toplevel.hbm_only",
+            "a kernel returns tensors",
+            given=f"{type(value).__name__} {value}"[:80],
+            allowed="a tensor in nl.shared_hbm, or a tuple or list of them",
+            at=definition,
+        )
+    if value._access.buffer.space is not Space.HBM:
+        raise RuleError(
+            "toplevel.hbm_only",
+            f"tensor '{value.name}' cannot be returned from {value.buffer}",
+            given=str(value._access.buffer),
+            allowed="a tensor in nl.shared_hbm, filled with nl.store or nisa.dma_copy",
+            at=definition,
+        )
+    access = value.access
+    if value._access.symbols or access.indirect is not None or access.unchecked:
+        raise RuleError(
+            "toplevel.output_view",
+            f"the part of tensor '{value.name}' that is returned must be known",
+            given=str(access),
+            allowed="a whole tensor, or a part of one at constant indices inside of it",
+            at=definition,
+        )
+    if recorder.grid and not recorder.is_outside_grid(access.buffer):
+        raise RuleError(
+            "toplevel.shared_hbm",
+            f"tensor '{value.name}' belongs to one instance of the launch grid",
+            given=f"{access.buffer}, made with nl.hbm or nl.private_hbm",
+            allowed="a tensor in nl.shared_hbm, which all instances share",
+            at=definition,
+        )
+    return access
+
+
+def _check_written(
+    recorder: Recorder,
+    parameters: tuple[Parameter, ...],
+    outputs: tuple[Access, ...],
+    definition: Location | None,
+) -> None:
+    inputs = {p.buffer.name for p in parameters}
+    returned = [a.buffer.name for a in outputs]
+    if not outputs:
+        raise RuleError(
+            "err_tensor_output_not_written_to",
+            "the kernel has no output",
+            given="it returns nothing",
+            allowed="return a tensor in nl.shared_hbm",
+            at=definition,
+        )
+    for access in outputs:
+        if access.buffer.name not in inputs | recorder.written:
+            raise RuleError(
+                "err_tensor_output_not_written_to",
+                f"output '{access.buffer.name}' is never written to",
+                given=f"{access.buffer}; a loop around the store may run zero times",
+                allowed="a store that runs at least once",
+                at=definition,
+            )
+    for parameter in parameters:
+        name = parameter.buffer.name
+        if parameter.mutable and name in recorder.written and name not in returned:
+            raise RuleError(
+                "err_mutable_parameter_not_returned",
+                f"mutable parameter '{name}' is written but not returned",
+                given=", ".join(returned) + " returned",
+                allowed=f"return {name} as well",
+                at=definition,
+            )

@@ -1,0 +1,152 @@
+"""Recording Vector Engine instructions as they are: no broadcasting, no copies, no axes but the last."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jnki.access.access import Access
+from jnki.access.mask import as_mask
+from jnki.dtypes import element_type
+from jnki.errors import RuleError
+from jnki.isa.constants import as_number
+from jnki.isa.enums import engine as Engine
+from jnki.isa.operands import as_column
+from jnki.isa.promotion import promote
+from jnki.isa.vector.tensor_reduce import TensorReduce
+from jnki.isa.vector.tensor_scalar import Operand, TensorScalar
+from jnki.isa.vector.tensor_tensor import TensorTensor
+from jnki.record.recorder import current
+from jnki.source import user_location
+from jnki.tiles.compute import free_axes, made
+from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.views import broadcast_access
+
+_MOST_AXES = 4
+
+
+def tensor_reduce(
+    op: str,
+    data: Any,
+    axis: int | Sequence[int],
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+    negate: bool = False,
+    keepdims: bool = False,
+) -> Tensor:
+    """A new tile with `data` reduced along its last free axes by the operator named `op`.
+
+    Raises:
+        RuleError: `tensor_reduce.axis`, where `axis` names anything but the last free axes in a row.
+    """
+    recorder = current("nisa.tensor_reduce")
+    source = as_tensor(data, "tensor_reduce", "data").access
+    axes = free_axes(source, axis, "tensor_reduce")
+    rank = len(source.dims)
+    if axes != tuple(range(rank - len(axes), rank)) or len(axes) > _MOST_AXES:
+        raise RuleError(
+            "tensor_reduce.axis",
+            "tensor_reduce works along the last free axes",
+            given=f"axis {axis} of {list(source.shape)}",
+            allowed=f"axis {rank - 1}, or up to {_MOST_AXES} axes in a row that end there",
+        )
+    kept = source.shape[: rank - len(axes)]
+    shape = (*kept, *(1 for _ in axes)) if keepdims else kept if len(kept) > 1 else (*kept, 1)
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            TensorReduce(
+                dst=dst,
+                data=source,
+                op=op,
+                axes=len(axes),
+                negate=bool(negate),
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def tensor_scalar(
+    data: Any,
+    op0: str,
+    operand0: Any,
+    reverse0: bool,
+    op1: str | None,
+    operand1: Any,
+    reverse1: bool,
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+    engine: Engine = Engine.unknown,
+) -> Tensor:
+    """A new tile with `(data <op0> operand0) <op1> operand1`; operators by name, operands numbers or `[P, 1]` tiles."""
+    recorder = current("nisa.tensor_scalar")
+    source = as_tensor(data, "tensor_scalar", "data").access
+    first, second = (_operand(operand, len(source.dims)) for operand in (operand0, operand1))
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            TensorScalar(
+                dst=dst,
+                data=source,
+                op0=op0,
+                operand0=first,
+                reverse0=bool(reverse0),
+                op1=op1,
+                operand1=second,
+                reverse1=bool(reverse1),
+                engine=engine,
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def tensor_tensor(
+    data1: Any, data2: Any, op: str, *, dtype: Any = None, mask: Any = None, engine: Engine = Engine.unknown
+) -> Tensor:
+    """A new tile with `data1 <op> data2`, in the promoted type unless `dtype` says; free axes of size 1 repeat."""
+    recorder = current("nisa.tensor_tensor")
+    first = as_tensor(data1, "tensor_tensor", "data1").access
+    second = as_tensor(data2, "tensor_tensor", "data2").access
+    first, second = _along_free_axes(first, second)
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        first.shape,
+        promote(first.dtype, second.dtype) if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            TensorTensor(
+                dst=dst, data1=first, data2=second, op=op, engine=engine, mask=predicate, location=user_location()
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
+    """Both as views of one shape where a free axis of size 1 repeats; as they are where none does."""
+    fits = len(first.shape) == len(second.shape) and first.shape[0] == second.shape[0] and first.size != second.size
+    if not fits or any(1 != n != m != 1 for n, m in zip(first.shape, second.shape)):
+        return first, second
+    shape = tuple(map(max, first.shape, second.shape))
+    return broadcast_access(first, shape), broadcast_access(second, shape)
+
+
+def _operand(value: Any, rank: int) -> Operand:
+    if isinstance(value, Tensor):
+        return as_column(value.access, rank)
+    return None if value is None else as_number("tensor_scalar", value)
