@@ -18,6 +18,7 @@ from jnki.record.recorder import Recorder, record
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target
+from jnki.tiles import operators
 from jnki.tiles.tensor import Tensor, whole
 
 
@@ -47,14 +48,14 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
-        recorder = Recorder(target=target, grid=grid, unrolled=unrolled)
+        recorder = Recorder(target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled)
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, parameter.mutable)
         return recorder
 
     def attempt(recorder: Recorder) -> tuple[Program, Any]:
-        handles: list[Any] = [whole(p.buffer, recorder.scope) for p in parameters]
+        handles: list[Any] = [whole(recorder, p.buffer, recorder.scope) for p in parameters]
 
         def instance() -> tuple[tuple[Access, ...], Any]:
             call_args, call_kwargs = _spread(signature, arguments.rebuild(handles))

@@ -46,6 +46,7 @@ class Recorder:
 
     Attributes:
         target, grid: of this recording.
+        handle: makes the tensors that the kernel holds, of the class that its dialect has.
         unrolled: keys of the loops whose index must be concrete.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
@@ -56,6 +57,7 @@ class Recorder:
 
     target: Target
     grid: tuple[int, ...] = ()
+    handle: Callable[..., Any] = field(kw_only=True)
     unrolled: frozenset[Any] = frozenset()
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)

@@ -131,7 +131,7 @@ def copied(tensor: Tensor, dtype: ElementType) -> Tensor:
         buffer = recorder.make_buffer(Space.HBM, source.shape, dtype)
         made = make_dma(Access.whole(buffer), source, None, None, oob_mode.error, dge_mode.unknown, recorder.target)
         recorder.emit(made)
-        return whole(buffer, recorder.scope)
+        return whole(recorder, buffer, recorder.scope)
     return new_tile(
         recorder,
         source.shape,

@@ -106,8 +106,8 @@ def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: st
     kind = element_type(dtype)
     if region.at_kernel_level:
         _check_kernel_level(recorder, region, numbers)
-        return whole(recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
-    return whole(recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
+        return whole(recorder, recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
+    return whole(recorder, recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
 
 
 def _region(buffer: Any) -> Region:
