@@ -109,6 +109,10 @@ class Kernel:
         settings: dict[str, Any] = {"grid": self._grid, "target": self._target, "policy": self._policy}
         return Kernel(self._function, cache=self._cache, **{**settings, **changes})
 
+    def __carried__(self) -> tuple[Any, ...]:
+        """What a kernel that calls this one can carry in it from one iteration of a loop to the next."""
+        return (self._function,)
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 

@@ -14,6 +14,7 @@ from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.program.program import Parameter, Program
 from jnki.record.grid import run_grid
+from jnki.record.python_state import PythonState
 from jnki.record.recorder import Recorder, record
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
@@ -78,7 +79,8 @@ def record_kernel(
         )
         return program, structure
 
-    return record(attempt, make)
+    static = arguments.rebuild([None] * len(arguments.arrays))
+    return record(attempt, make, PythonState({"kernel": function, "arguments": static}).undo())
 
 
 def _mutable_names(signature: inspect.Signature) -> set[str]:

@@ -28,6 +28,9 @@ class MaskedOperand:
             )
         return MaskedOperand(self.tile, as_mask(key if self.mask is None else self.mask & key))
 
+    def __carried__(self) -> tuple[Any, ...]:
+        return (self.tile, self.mask)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.tile.shape

@@ -62,6 +62,10 @@ class Tensor:
             )
         return self._access
 
+    def __carried__(self) -> tuple[Any, ...]:
+        """What a loop can carry in this handle from one iteration to the next: of one that is out of use, its shape."""
+        return (self._access, self._scope if self._scope.is_open else None)
+
     @property
     def buffer(self) -> Space:
         """The memory that holds the tensor."""
