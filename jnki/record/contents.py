@@ -5,7 +5,9 @@ An object whose class says so with `__carried__` holds what that method returns:
 
 import array
 import collections
+import contextvars
 import dis
+import gc
 import itertools
 import os
 import random
@@ -13,7 +15,8 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -33,6 +36,8 @@ _ITERATORS = frozenset(
     )
 )
 _METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
+_CACHED = type(lru_cache(lambda: None))
+_RANDOM = (random.Random, np.random.RandomState)
 _MISSING = object()
 
 
@@ -73,8 +78,8 @@ def _held(value: Any, kind: Any) -> tuple[Any, ...] | None:
                 return None
             return (value.shape, value.dtype.str, value.tolist() if value.dtype.hasobject else value.tobytes())
         case types.GeneratorType():
-            frame = value.gi_frame
-            return () if frame is None else (frame.f_lasti, dict(frame.f_locals))
+            # What it iterates over stands on the stack of its frame, where only the garbage collector looks.
+            return () if value.gi_frame is None else (value.gi_frame.f_lasti, *gc.get_referents(value))
         case partial():
             return value.func, value.args, value.keywords
         case staticmethod() | classmethod():
@@ -88,10 +93,20 @@ def _held(value: Any, kind: Any) -> tuple[Any, ...] | None:
             return None if is_library(kind.__module__) else (plain(value),)
         case random.Random():
             return value.getstate()
+        case np.random.RandomState():
+            return (repr(value.get_state(legacy=False)),)
         case np.random.Generator():
             return (repr(value.bit_generator.state),)
+        case types.MappingProxyType():
+            return (dict(value),)
+        case contextvars.ContextVar():
+            return (value.get(None),)
+        case weakref.ref():
+            return (value(),)
     if isinstance(value, _SEQUENCES):
         return tuple(value)
+    if kind is _CACHED:
+        return (value.__wrapped__,)
     if isinstance(value, _METHODS):
         owner = value.__self__
         if owner is None or isinstance(owner, types.ModuleType):
@@ -166,10 +181,19 @@ def globals_of(code: types.CodeType, globals_: dict[str, Any]) -> Iterator[tuple
     for name in names:
         value = globals_.get(name, _MISSING)
         if isinstance(value, types.ModuleType):
-            if not is_library(value.__name__):
-                yield from ((f"{name}.{n}", vars(value)[n]) for n in names if n in vars(value))
+            held = ((f"{name}.{n}", vars(value)[n]) for n in names if n in vars(value))
+            yield from _random_state(held, names) if is_library(value.__name__) else held
         elif value is not _MISSING:
             yield name, value
+
+
+def _random_state(held: Iterable[tuple[str, Any]], names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Of what a library's module holds, functions that draw from a state that all share: `random.random`."""
+    for name, value in held:
+        if isinstance(getattr(value, "__self__", None), _RANDOM):
+            yield name, value.__self__
+        elif value is np.random:
+            yield from _random_state(((n, vars(value)[n]) for n in names if n in vars(value)), names)
 
 
 @lru_cache(maxsize=4096)
@@ -190,7 +214,7 @@ def _stored_in(code: types.CodeType) -> tuple[str, ...]:
 # Putting things back.
 
 
-def restorers(value: Any) -> Iterator[Callable[[], None]]:
+def restorers(value: Any) -> Iterator[Callable[[], Any]]:
     """Functions that put an object back to what it holds now; none where it cannot be put back."""
     match value:
         case list() | bytearray():
@@ -210,6 +234,12 @@ def restorers(value: Any) -> Iterator[Callable[[], None]]:
                     yield partial(setattr, value, name, held)
         case random.Random():
             yield partial(value.setstate, value.getstate())
+        case np.random.RandomState():
+            yield partial(value.set_state, value.get_state(legacy=False))
+        case np.random.Generator():
+            yield partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+        case contextvars.ContextVar():
+            yield partial(value.set, value.get(None))
     kind: Any = type(value)
     if has_own_attributes(kind) and not isinstance(value, (type, types.FunctionType)):
         if hasattr(value, "__dict__"):

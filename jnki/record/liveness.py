@@ -28,6 +28,7 @@ class Step:
     reads: frozenset[str]
     writes: frozenset[str]
     following: tuple[int, ...]
+    is_loop_head: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -39,7 +40,9 @@ def live_variables(code: CodeType, head: int) -> tuple[frozenset[str], frozenset
     """
     steps = _steps(code)
     everything = frozenset((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
-    if head not in steps or not _READS_BY_NAME.isdisjoint(code.co_names):
+    # Where a generator feeds the loop, Python 3.12 stands at what it keeps behind the instruction.
+    head = max((offset for offset in steps if offset <= head), default=-1)
+    if head < 0 or not steps[head].is_loop_head or not _READS_BY_NAME.isdisjoint(code.co_names):
         return everything, everything
     body, *exits = steps[head].following
     shared = frozenset((*code.co_cellvars, *code.co_freevars))
@@ -81,7 +84,7 @@ def _steps(code: CodeType) -> dict[int, Step]:
         at = instruction.offset
         following.extend(target for start, end, target in handlers if start <= at < end)
         reads, writes = _effect(instruction)
-        steps[at] = Step(reads, writes, tuple(following))
+        steps[at] = Step(reads, writes, tuple(following), instruction.opname == "FOR_ITER")
     return steps
 
 

@@ -5,6 +5,8 @@ Python over NumPy arrays, where `put(i, j, c)` is `out[i] = c * x[j]`.
 """
 
 import collections
+import contextvars
+import functools
 import itertools
 import random
 import types
@@ -25,6 +27,7 @@ COUNT = 0
 REGISTRY: list = []
 MODULE = types.ModuleType("tests_record_state")
 MODULE.count = 0
+CONTEXT = contextvars.ContextVar("tests_record_state", default=0)
 
 
 class Counter:
@@ -339,6 +342,66 @@ def a_generator(loop, put):
         put(i, next(it), 1)
 
 
+def a_generator_that_iterates(loop, put):
+    def numbers():
+        for _ in range(2):
+            yield from [1, 1, 1, 5]
+
+    it = numbers()
+    for i in loop(TRIPS):
+        put(i, next(it), 1)
+
+
+def a_generator_expression(loop, put):
+    it = (k for k in (1, 1, 1, 5))
+    for i in loop(TRIPS):
+        put(i, next(it), 1)
+
+
+def a_shared_random_number(loop, put):
+    random.seed(3)
+    for i in loop(TRIPS):
+        put(i, random.getrandbits(1), 1)
+
+
+def a_shared_random_number_of_numpy(loop, put):
+    np.random.seed(3)
+    for i in loop(TRIPS):
+        put(i, int(np.random.randint(2)), 1)
+
+
+def a_generator_of_random_numbers(loop, put):
+    rng = np.random.default_rng(4)
+    for i in loop(TRIPS):
+        put(i, int(rng.integers(2)), 1)
+
+
+def a_context_variable(loop, put):
+    CONTEXT.set(0)
+    for i in loop(TRIPS):
+        put(i, CONTEXT.get(), 1)
+        CONTEXT.set(CONTEXT.get() + 1)
+
+
+def what_a_cached_function_sees(loop, put):
+    @functools.lru_cache
+    def cached(n):
+        return n + len(seen)
+
+    seen = []
+    for i in loop(TRIPS):
+        put(i, cached(len(seen)), 1)
+        seen.append(0)
+
+
+def a_view_of_a_dict(loop, put):
+    d = {}
+    view, proxy = d.keys(), types.MappingProxyType(d)
+    for i in loop(TRIPS):
+        put(i, len(view) + len(proxy), 1)
+        d[len(d)] = 0
+
+
 def a_numpy_array(loop, put):
     a = np.zeros(3, np.int64)
     for i in loop(TRIPS):
@@ -502,7 +565,9 @@ CARRIES = [
     *(an_object_with_slots, a_namespace, a_class, a_class_attribute, a_closure, a_closure_of_another_function),
     *(a_global, a_global_of_a_helper, a_global_list, an_attribute_of_a_module, a_default_argument),
     *(an_attribute_of_a_function, a_bound_method, an_iterator, an_iterator_that_shows_late, a_cycle, a_zip),
-    *(a_generator, a_numpy_array, a_numpy_scalar, a_random_number, a_string, a_string_of_a_class_of_its_own),
+    *(a_generator, a_generator_that_iterates, a_generator_expression, a_context_variable, what_a_cached_function_sees),
+    *(a_shared_random_number, a_shared_random_number_of_numpy, a_generator_of_random_numbers, a_view_of_a_dict),
+    *(a_numpy_array, a_numpy_scalar, a_random_number, a_string, a_string_of_a_class_of_its_own),
     *(the_index_before, a_distance_from_the_index_before, a_function_that_changes, an_exception, an_outer_loop),
     *(an_inner_loop, an_inner_loop_that_goes_on, a_flag_of_an_inner_loop, a_flag_between_loops),
     *(what_an_inner_loop_leaves_behind, a_helper_with_the_loop, recursion, a_while_loop),
