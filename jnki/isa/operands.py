@@ -51,7 +51,7 @@ def as_column(access: Access, rank: int) -> Access:
     missing = max(0, rank - len(access.dims))
     dims = (*access.dims, *(Dim(0, 1) for _ in range(missing)))
     bounds = tuple(replace(b, steps=(*b.steps, *(0,) * missing)) for b in access.unchecked)
-    return Access(access.buffer, access.offset, dims, access.indirect, bounds)
+    return Access(access.buffer, access.offset, dims, access.indirect, bounds, access.blocks)
 
 
 def tiles(memory: DeviceMemory, *, data: Ref, **others: Any) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
     bounds = tuple(replace(bound, steps=tuple(bound.steps[d] for d in order)) for bound in source.unchecked)
-    return Access(source.buffer, source.offset, dims, None, bounds)
+    return Access(source.buffer, source.offset, dims, None, bounds, source.blocks)
 
 
 def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:

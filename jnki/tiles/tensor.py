@@ -16,6 +16,7 @@ from jnki.access.affine import ZERO
 from jnki.access.buffer import Buffer, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.mask import Mask
+from jnki.access.partition import par_dim
 from jnki.access.subscript import subscript
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
@@ -105,7 +106,10 @@ class Tensor:
         return self._viewed(subscript(self.access, key))
 
     def reshape(self, shape: Any, *more: Any) -> Self:
-        """The same elements in row-major order under another shape; on chip the partition axis must stay."""
+        """The same elements in row-major order under another shape.
+
+        On chip the partition axis must stay, behind as many blocks: `(4, nl.par_dim(128), 2048)` says which one it is.
+        """
         return self._viewed(reshaped_access(self.access, _shape_of((shape, *more))))
 
     def broadcast_to(self, shape: Any, *more: Any) -> Self:
@@ -188,7 +192,7 @@ def _shape_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     try:
-        return tuple(operator.index(n) for n in shape)
+        return tuple(n if isinstance(n, par_dim) else operator.index(n) for n in shape)
     except NeedsConcrete:
         raise
     except TypeError:
