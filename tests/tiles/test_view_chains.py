@@ -1,0 +1,159 @@
+"""Chains of views: each equals, in shape and in elements, what NumPy's view of the same memory is; a subscript of one
+equals the same subscript of a fresh tensor of that shape."""
+
+import numpy as np
+import pytest
+
+from jnki.access.access import Access
+from jnki.access.buffer import Buffer
+from jnki.access.subscript import subscript
+from jnki.dtypes import int32
+from jnki.errors import RuleError
+from jnki.neuronxcc import nki
+from tests.tiles.view_chains import Model, drawn_chain, drawn_model, drawn_reshape, drawn_step
+
+nl, nisa = nki.language, nki.isa
+
+CHAINS = 1000
+STORED = 60
+ADDRESSES = np.arange(1200)
+
+
+def walked(access: Access) -> np.ndarray:
+    """The flat address of every element."""
+    assert access.offset.is_constant and access.unchecked == () and access.indirect is None
+    addresses = np.full(access.shape, access.offset.constant)
+    for d, dim in enumerate(access.dims):
+        addresses += (np.arange(dim.count) * dim.step).reshape(-1, *(1,) * (len(access.dims) - d - 1))
+    return addresses
+
+
+def check_reached(tensor, model: Model, told: list[str]) -> None:
+    """In memory of `0, 1, 2, ...` an element is its own address."""
+    assert (tensor.shape, tensor.access.blocks) == (model.shape, model.blocks or 0), told
+    np.testing.assert_array_equal(walked(tensor.access), model.array, err_msg=str(told))
+
+
+def check_subscript_of_a_fresh_tensor(rng, tensor, model: Model, told: list[str]) -> None:
+    fresh = Access.whole(Buffer("fresh", tensor.buffer, model.shape, int32, model.blocks or 0))
+    step, _ = drawn_step(rng, model, ("basic", "advanced"))
+    of_fresh, of_view = subscript(fresh, step.jnki), step.of_tensor(tensor).access
+    told = [*told, str(step)]
+    assert (of_view.shape, of_view.blocks) == (of_fresh.shape, of_fresh.blocks), told
+    np.testing.assert_array_equal(walked(of_view), model.array.reshape(-1)[walked(of_fresh)], err_msg=str(told))
+
+
+def check_reshape_or_refusal(rng, tensor, model: Model, told: list[str]) -> bool:
+    """NumPy reshapes without a copy, or there are no steps that walk the elements in that order."""
+    reached, is_view = drawn_reshape(rng, model)
+    told = [*told, f"reshape{reached.marked}"]
+    if is_view:
+        check_reached(tensor.reshape(reached.marked), reached, told)
+    else:
+        with pytest.raises(RuleError, match="reshape within contiguous axes"):
+            tensor.reshape(reached.marked)
+    return is_view
+
+
+@pytest.mark.parametrize("on_chip", [True, False])
+def test_a_thousand_chains(on_chip):
+    rng = np.random.default_rng(on_chip)
+    refused = []
+
+    @nki.jit
+    def kernel(x):
+        for number in range(CHAINS):
+            model = drawn_model(rng, on_chip, ADDRESSES)
+            tensor = nl.ndarray(model.marked, nl.int32, buffer=nl.sbuf if on_chip else nl.hbm, name=f"t{number}")
+            told = [str(model.marked)]
+            for step, reached in drawn_chain(rng, model, int(rng.integers(1, 6))):
+                tensor, model = step.of_tensor(tensor), reached
+                told.append(str(step))
+                check_reached(tensor, model, told)
+            if model.array.size and model.shape:
+                check_subscript_of_a_fresh_tensor(rng, tensor, model, told)
+                refused.append(not check_reshape_or_refusal(rng, tensor, model, told))
+        return x
+
+    kernel.trace(np.zeros((1, 1), np.int32))
+    assert CHAINS // 20 < sum(refused) < CHAINS // 2
+
+
+X = np.random.default_rng(0).integers(-1000, 1000, 1200).astype(np.int32)
+
+
+def drawn(seed: int, allowed: tuple[str, ...]) -> list:
+    """Chains on the first elements of `X`: where each starts, and its steps; every second one on chip."""
+    rng, chains = np.random.default_rng(seed), []
+    while len(chains) < STORED:
+        model = drawn_model(rng, len(chains) % 2 == 0, ADDRESSES)
+        steps = drawn_chain(rng, model, int(rng.integers(2, 5)), allowed)
+        if steps[-1][1].array.size:
+            chains.append((model, steps))
+    return chains
+
+
+def made(model: Model, x):
+    """The tensor that a chain starts from, with the first elements of `x`."""
+    source = x[0 : model.array.size].reshape(model.shape)
+    if model.blocks is None:
+        return source
+    tile = nl.ndarray(model.marked, dtype=nl.int32, buffer=nl.sbuf)
+    nisa.dma_copy(dst=tile, src=source)
+    return tile
+
+
+def test_what_views_read_is_moved():
+    chains = drawn(1, ("basic", "advanced", "reshape", "broadcast_to", "expand_dims"))
+    sizes = [steps[-1][1].array.size for _, steps in chains]
+    ends = np.cumsum(sizes)
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((int(ends[-1]),), dtype=nl.int32, buffer=nl.shared_hbm)
+        for (model, steps), size, end in zip(chains, sizes, ends):
+            tensor = made(model, x)
+            for step, _ in steps:
+                tensor = step.of_tensor(tensor)
+            nisa.dma_copy(dst=out[int(end - size) : int(end)], src=tensor)
+        return out
+
+    found = kernel(X)
+    for (_, steps), size, end in zip(chains, sizes, ends):
+        told = [str(s) for s, _ in steps]
+        np.testing.assert_array_equal(found[end - size : end], X[steps[-1][1].array.reshape(-1)], err_msg=str(told))
+
+
+def test_what_is_written_through_views_is_written_there():
+    """By assignment where the view is a tile, by a DMA from HBM elsewhere; nothing else changes."""
+    chains = drawn(2, ("basic", "reshape", "expand_dims"))
+    ends = np.cumsum([model.array.size for model, _ in chains])
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((int(ends[-1]),), dtype=nl.int32, buffer=nl.shared_hbm)
+        nisa.dma_copy(dst=out, src=x[0:1].broadcast_to((int(ends[-1]),)))
+        for (model, steps), end in zip(chains, ends):
+            place = out[int(end) - model.array.size : int(end)].reshape(model.shape)
+            tensor = place if model.blocks is None else made(model, x)
+            view = tensor
+            for step, _ in steps:
+                view = step.of_tensor(view)
+            values = x[1200 - view.size : 1200].reshape(view.shape)
+            if view.access.blocks == 0 and model.blocks is not None:
+                view[...] = nl.load(values)
+            elif model.blocks is None and view.ndim >= 2:
+                nl.store(view, nl.load(values))
+            else:
+                nisa.dma_copy(dst=view, src=values)
+            if model.blocks is not None:
+                nisa.dma_copy(dst=place, src=tensor)
+        return out
+
+    found = kernel(X)
+    for (model, steps), end in zip(chains, ends):
+        wanted = (X if model.blocks is not None else np.full_like(X, X[0]))[: model.array.size].copy()
+        places = steps[-1][1].array.reshape(-1)
+        wanted[places] = X[1200 - places.size :]
+        told = [str(s) for s, _ in steps]
+        np.testing.assert_array_equal(found[end - model.array.size : end], wanted, err_msg=str(told))
