@@ -58,8 +58,9 @@ def _partition_axis(access: Access, shape: tuple[int, ...]) -> int:
         and math.prod(shape[axis + 1 :]) == math.prod(access.shape[old + 1 :])
     ]
     if not places:
-        behind = f" behind {math.prod(access.shape[:old])} blocks" if old or marked else ""
-        raise _reshape_error(access, shape, f"a shape that keeps the partition axis of size {size}{behind}")
+        blocks = math.prod(access.shape[:old])
+        in_front = f", with {blocks} block{'s' * (blocks != 1)} in front of it" if old or marked else ""
+        raise _reshape_error(access, shape, f"a shape that keeps the partition axis of size {size}{in_front}")
     place = old if old in places else places[0]
     if len(shape) - place < 2:
         raise RuleError(
