@@ -6,11 +6,12 @@ import pytest
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer
+from jnki.access.index import Index
 from jnki.access.subscript import subscript
 from jnki.dtypes import int32
 from jnki.errors import RuleError
 from jnki.neuronxcc import nki
-from tests.tiles.view_chains import Model, drawn_chain, drawn_model, drawn_reshape, drawn_step
+from tests.tiles.view_chains import Draws, Model, drawn_chain, drawn_model, drawn_reshape, drawn_step
 
 nl, nisa = nki.language, nki.isa
 
@@ -19,19 +20,19 @@ STORED = 60
 ADDRESSES = np.arange(1200)
 
 
-def walked(access: Access) -> np.ndarray:
+def walked(access: Access, iteration: int = 0) -> np.ndarray:
     """The flat address of every element."""
-    assert access.offset.is_constant and access.unchecked == () and access.indirect is None
-    addresses = np.full(access.shape, access.offset.constant)
+    assert access.unchecked == () and access.indirect is None
+    addresses = np.full(access.shape, access.offset.evaluate(lambda symbol: iteration))
     for d, dim in enumerate(access.dims):
         addresses += (np.arange(dim.count) * dim.step).reshape(-1, *(1,) * (len(access.dims) - d - 1))
     return addresses
 
 
-def check_reached(tensor, model: Model, told: list[str]) -> None:
+def check_reached(rng, tensor, model: Model, told: list[str]) -> None:
     """In memory of `0, 1, 2, ...` an element is its own address."""
     assert (tensor.shape, tensor.access.blocks) == (model.shape, model.blocks or 0), told
-    np.testing.assert_array_equal(walked(tensor.access), model.array, err_msg=str(told))
+    np.testing.assert_array_equal(walked(tensor.access, rng.value), model.array, err_msg=str(told))
 
 
 def check_subscript_of_a_fresh_tensor(rng, tensor, model: Model, told: list[str]) -> None:
@@ -40,7 +41,8 @@ def check_subscript_of_a_fresh_tensor(rng, tensor, model: Model, told: list[str]
     of_fresh, of_view = subscript(fresh, step.jnki), step.of_tensor(tensor).access
     told = [*told, str(step)]
     assert (of_view.shape, of_view.blocks) == (of_fresh.shape, of_fresh.blocks), told
-    np.testing.assert_array_equal(walked(of_view), model.array.reshape(-1)[walked(of_fresh)], err_msg=str(told))
+    wanted = model.array.reshape(-1)[walked(of_fresh, rng.value)]
+    np.testing.assert_array_equal(walked(of_view, rng.value), wanted, err_msg=str(told))
 
 
 def check_reshape_or_refusal(rng, tensor, model: Model, told: list[str]) -> bool:
@@ -48,35 +50,51 @@ def check_reshape_or_refusal(rng, tensor, model: Model, told: list[str]) -> bool
     reached, is_view = drawn_reshape(rng, model)
     told = [*told, f"reshape{reached.marked}"]
     if is_view:
-        check_reached(tensor.reshape(reached.marked), reached, told)
+        check_reached(rng, tensor.reshape(reached.marked), reached, told)
     else:
         with pytest.raises(RuleError, match="reshape within contiguous axes"):
             tensor.reshape(reached.marked)
     return is_view
 
 
-@pytest.mark.parametrize("on_chip", [True, False])
-def test_a_thousand_chains(on_chip):
-    rng = np.random.default_rng(on_chip)
-    refused = []
+def check_chains(rng: Draws, count: int, on_chip: bool) -> int:
+    """Draws and checks `count` chains; how many of the last reshapes were refused."""
+    refused = 0
+    for number in range(count):
+        model = drawn_model(rng, on_chip, ADDRESSES)
+        tensor = nl.ndarray(model.marked, nl.int32, buffer=nl.sbuf if on_chip else nl.hbm, name=f"t{number}")
+        told = [str(model.marked)]
+        for step, reached in drawn_chain(rng, model, int(rng.integers(1, 6))):
+            tensor, model = step.of_tensor(tensor), reached
+            told.append(str(step))
+            check_reached(rng, tensor, model, told)
+        if model.array.size and model.shape:
+            check_subscript_of_a_fresh_tensor(rng, tensor, model, told)
+            refused += not check_reshape_or_refusal(rng, tensor, model, told)
+    return refused
 
+
+@pytest.mark.parametrize("on_chip", [True, False])
+def test_thousands_of_chains(on_chip):
     @nki.jit
     def kernel(x):
-        for number in range(CHAINS):
-            model = drawn_model(rng, on_chip, ADDRESSES)
-            tensor = nl.ndarray(model.marked, nl.int32, buffer=nl.sbuf if on_chip else nl.hbm, name=f"t{number}")
-            told = [str(model.marked)]
-            for step, reached in drawn_chain(rng, model, int(rng.integers(1, 6))):
-                tensor, model = step.of_tensor(tensor), reached
-                told.append(str(step))
-                check_reached(tensor, model, told)
-            if model.array.size and model.shape:
-                check_subscript_of_a_fresh_tensor(rng, tensor, model, told)
-                refused.append(not check_reshape_or_refusal(rng, tensor, model, told))
+        refused = check_chains(Draws(int(on_chip)), CHAINS, on_chip)
+        assert CHAINS // 20 < refused < CHAINS // 2
         return x
 
     kernel.trace(np.zeros((1, 1), np.int32))
-    assert CHAINS // 20 < sum(refused) < CHAINS // 2
+
+
+@pytest.mark.parametrize("on_chip", [True, False])
+def test_hundreds_of_chains_with_the_index_of_a_loop(on_chip):
+    @nki.jit
+    def kernel(x):
+        for i in nl.affine_range(2):
+            assert isinstance(i, Index)
+            check_chains(Draws([1, on_chip], i, 2), CHAINS // 4, on_chip)
+        return x
+
+    kernel.trace(np.zeros((1, 1), np.int32))
 
 
 X = np.random.default_rng(0).integers(-1000, 1000, 1200).astype(np.int32)
@@ -84,7 +102,7 @@ X = np.random.default_rng(0).integers(-1000, 1000, 1200).astype(np.int32)
 
 def drawn(seed: int, allowed: tuple[str, ...]) -> list:
     """Chains on the first elements of `X`: where each starts, and its steps; every second one on chip."""
-    rng, chains = np.random.default_rng(seed), []
+    rng, chains = Draws(seed), []
     while len(chains) < STORED:
         model = drawn_model(rng, len(chains) % 2 == 0, ADDRESSES)
         steps = drawn_chain(rng, model, int(rng.integers(2, 5)), allowed)

@@ -10,6 +10,27 @@ from jnki.neuronxcc import nki
 nl = nki.language
 
 
+class Draws(np.random.Generator):
+    """Random numbers, and the loop that a chain stands in, if any: its index, how often it runs, and an iteration.
+
+    Models are those of that iteration; keys hold in all of them.
+    """
+
+    def __init__(self, seed: Any, index: Any = None, trips: int = 1):
+        super().__init__(np.random.PCG64(seed))
+        self.index, self.trips = index, trips
+        self.value = int(self.integers(0, trips))
+
+    def place(self, value: int, low: int, high: int) -> Any:
+        """`value`, or what has that value in the iteration, and one between `low` and `high` in every other."""
+        last = self.trips - 1 - self.value
+        fitting = [step for step in (-2, -1, 1, 2) if all(low <= value + step * n <= high for n in (-self.value, last))]
+        if self.index is None or not fitting or self.random() < 0.2:
+            return value
+        step = int(self.choice(fitting))
+        return self.index * step + (value - step * self.value)
+
+
 @dataclass(frozen=True)
 class Model:
     """A NumPy view of the memory, and what a tile is beyond it.
@@ -55,7 +76,7 @@ class Step:
         return f"{self.name}{self.numpy if self.numpy is not None else self.jnki}"
 
 
-def drawn_step(rng: np.random.Generator, model: Model, allowed: tuple[str, ...]) -> tuple[Step, Model]:
+def drawn_step(rng: Draws, model: Model, allowed: tuple[str, ...]) -> tuple[Step, Model]:
     """A random step that NumPy can take without a copy, and where it leads."""
     while True:
         name = rng.choice(allowed)
@@ -73,7 +94,7 @@ def drawn_step(rng: np.random.Generator, model: Model, allowed: tuple[str, ...])
 # Basic subscripts.
 
 
-def _basic(rng: np.random.Generator, model: Model) -> tuple[Step, Model]:
+def _basic(rng: Draws, model: Model) -> tuple[Step, Model]:
     keys, numpy_keys = [], []
     blocks = model.blocks
     for axis, size in enumerate(model.shape):
@@ -106,19 +127,23 @@ def _basic(rng: np.random.Generator, model: Model) -> tuple[Step, Model]:
     return Step("[]", key, tuple(numpy_keys)), Model(array, blocks)
 
 
-def _basic_key(rng: np.random.Generator, size: int) -> tuple[Any, Any, bool]:
+def _basic_key(rng: Draws, size: int) -> tuple[Any, Any, bool]:
     """A key for jnki and for NumPy, and whether it drops the axis."""
     kind = rng.choice(["whole", "slice", "negative", "ds", "integer"], p=[0.3, 0.25, 0.1, 0.1, 0.25])
     if kind == "whole" or size == 0:
         return slice(None), slice(None), False
     if kind == "integer":
         at = int(rng.integers(-size, size))
-        return (np.int64(at) if rng.random() < 0.3 else at), at, True
+        key = rng.place(at, 0, size - 1) if at >= 0 else at
+        return (np.int64(at) if key is at and rng.random() < 0.3 else key), at, True
     start = int(rng.integers(0, size))
     stop = int(rng.integers(start + (rng.random() < 0.95), size + 1))
     if kind == "ds":
-        return nl.ds(start, stop - start), slice(start, stop), False
+        return nl.ds(rng.place(start, 0, size - (stop - start)), stop - start), slice(start, stop), False
     step = int(rng.integers(1, 4))
+    moved = rng.place(start, 0, size - (stop - start))
+    if not isinstance(moved, int):
+        return slice(moved, moved + (stop - start), step), slice(start, stop, step), False
     if kind == "negative" and stop < size:
         key = slice(start - size, stop - size, step)
     else:
@@ -129,7 +154,7 @@ def _basic_key(rng: np.random.Generator, size: int) -> tuple[Any, Any, bool]:
 # Advanced subscripts: an affine index per axis, all of one rank.
 
 
-def _advanced(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | None:
+def _advanced(rng: Draws, model: Model) -> tuple[Step, Model] | None:
     shape = model.shape
     if not shape or 0 in shape:
         return None
@@ -149,15 +174,12 @@ def _advanced(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | No
         return None  # an index tensor of one element does not say along which axis it lies
     keys, numpy_keys, strides, offset = [], [], np.zeros(rank, int), 0
     for axis, (size, dims) in enumerate(zip(shape, dims_of)):
-        start, steps = _walk(rng, size, [counts[d] for d in dims])
-        if steps is None:
+        found = _walk(rng, size, [counts[d] for d in dims])
+        if found is None:
             return None
-        if not dims:
-            keys.append(start)
-            numpy_keys.append(start)
-        else:
-            keys.append(start + sum(s * _along(nl.arange, counts[d], d, rank) for s, d in zip(steps, dims)))
-            numpy_keys.append(start + sum(s * _along(np.arange, counts[d], d, rank) for s, d in zip(steps, dims)))
+        start, moved, steps = found
+        keys.append(sum((s * _along(nl.arange, counts[d], d, rank) for s, d in zip(steps, dims)), moved))
+        numpy_keys.append(sum((s * _along(np.arange, counts[d], d, rank) for s, d in zip(steps, dims)), start))
         offset += start * model.array.strides[axis]
         for s, d in zip(steps, dims):
             strides[d] += s * model.array.strides[axis]
@@ -170,15 +192,16 @@ def _advanced(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | No
     return Step("[]", tuple(keys), tuple(numpy_keys)), Model(array, blocks)
 
 
-def _walk(rng: np.random.Generator, size: int, counts: list[int]) -> tuple[int, list[int] | None]:
-    """A start and steps that stay on an axis of `size`."""
+def _walk(rng: Draws, size: int, counts: list[int]) -> tuple[int, Any, list[int]] | None:
+    """A start, for NumPy and for jnki, and steps that stay on an axis of `size`."""
     for _ in range(8):
         steps = [int(rng.integers(-2, 4)) or 1 for _ in counts]
         reaches = [s * (n - 1) for s, n in zip(steps, counts)]
         low, high = -sum(min(0, r) for r in reaches), size - 1 - sum(max(0, r) for r in reaches)
         if low <= high:
-            return int(rng.integers(low, high + 1)), steps
-    return 0, None
+            start = int(rng.integers(low, high + 1))
+            return start, rng.place(start, low, high), steps
+    return None
 
 
 def _along(arange: Any, count: int, dim: int, rank: int) -> Any:
@@ -198,7 +221,7 @@ def _strided(array: np.ndarray, offset_bytes: int, shape: tuple[int, ...], strid
 # Reshape, broadcast, new axes.
 
 
-def _reshape(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | None:
+def _reshape(rng: Draws, model: Model) -> tuple[Step, Model] | None:
     if 0 in model.shape:
         return None
     reached, is_view = drawn_reshape(rng, model)
@@ -210,7 +233,7 @@ def _reshape(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | Non
     return Step("reshape", tuple(written)), reached
 
 
-def drawn_reshape(rng: np.random.Generator, model: Model) -> tuple[Model, bool]:
+def drawn_reshape(rng: Draws, model: Model) -> tuple[Model, bool]:
     """The model under another shape, and whether NumPy gets there without a copy."""
     shape, blocks = model.shape, model.blocks
     if blocks is None:
@@ -223,7 +246,7 @@ def drawn_reshape(rng: np.random.Generator, model: Model) -> tuple[Model, bool]:
     return Model(array, blocks), bool(np.may_share_memory(array, model.array))
 
 
-def _factors(rng: np.random.Generator, size: int) -> tuple[int, ...]:
+def _factors(rng: Draws, size: int) -> tuple[int, ...]:
     factors = []
     while size > 1:
         factors.append(int(rng.choice([d for d in range(2, size + 1) if size % d == 0])))
@@ -233,7 +256,7 @@ def _factors(rng: np.random.Generator, size: int) -> tuple[int, ...]:
     return tuple(factors)
 
 
-def _broadcast(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | None:
+def _broadcast(rng: Draws, model: Model) -> tuple[Step, Model] | None:
     new = [int(rng.integers(1, 4)) if n == 1 else n for n in model.shape]
     in_front = [int(n) for n in rng.integers(1, 4, size=rng.integers(0, 2))]
     array = np.broadcast_to(model.array, (*in_front, *new))
@@ -244,7 +267,7 @@ def _broadcast(rng: np.random.Generator, model: Model) -> tuple[Step, Model] | N
     return Step("broadcast_to", reached.marked), reached
 
 
-def _expand(rng: np.random.Generator, model: Model) -> tuple[Step, Model]:
+def _expand(rng: Draws, model: Model) -> tuple[Step, Model]:
     first = 0 if model.blocks is None else model.blocks + 1
     rank = len(model.shape) + 1
     axis = int(rng.integers(first, rank))
@@ -257,9 +280,7 @@ def _expand(rng: np.random.Generator, model: Model) -> tuple[Step, Model]:
 STEPS = ("basic", "advanced", "reshape", "broadcast_to", "expand_dims")
 
 
-def drawn_chain(
-    rng: np.random.Generator, model: Model, length: int, allowed: tuple[str, ...] = STEPS
-) -> list[tuple[Step, Model]]:
+def drawn_chain(rng: Draws, model: Model, length: int, allowed: tuple[str, ...] = STEPS) -> list[tuple[Step, Model]]:
     """Steps, each with the model of the view that it leads to; it ends early where nothing is left to index."""
     chain: list[tuple[Step, Model]] = []
     for _ in range(length):
@@ -270,7 +291,7 @@ def drawn_chain(
     return chain
 
 
-def drawn_model(rng: np.random.Generator, on_chip: bool, memory: np.ndarray) -> Model:
+def drawn_model(rng: Draws, on_chip: bool, memory: np.ndarray) -> Model:
     """A whole tensor of random shape on `memory` (as many elements of it as it needs)."""
     shape = tuple(int(n) for n in rng.integers(1, 6, size=rng.integers(2 if on_chip else 1, 5)))
     blocks = int(rng.integers(0, len(shape) - 1)) if on_chip else None
