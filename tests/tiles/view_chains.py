@@ -69,6 +69,8 @@ class Step:
                 return tensor.reshape(self.jnki)
             case "broadcast_to":
                 return tensor.broadcast_to(self.jnki)
+            case "view":
+                return tensor.view(self.jnki)
             case _:
                 return tensor.expand_dims(self.jnki)
 
@@ -86,6 +88,8 @@ def drawn_step(rng: Draws, model: Model, allowed: tuple[str, ...]) -> tuple[Step
             "reshape": _reshape,
             "broadcast_to": _broadcast,
             "expand_dims": _expand,
+            "view": _view,
+            "narrower": _narrower,
         }[name](rng, model)
         if made is not None and made[1].array.size <= 400 and len(made[1].shape) <= 6:
             return made
@@ -273,6 +277,19 @@ def _expand(rng: Draws, model: Model) -> tuple[Step, Model]:
     axis = int(rng.integers(first, rank))
     array = np.expand_dims(model.array, axis)
     return Step("expand_dims", axis - rank if rng.random() < 0.3 else axis), Model(array, model.blocks)
+
+
+def _narrower(rng: Draws, model: Model) -> tuple[Step, Model] | None:
+    return _view(rng, model, model.array.itemsize)
+
+
+def _view(rng: Draws, model: Model, at_most_bytes: int = 4) -> tuple[Step, Model] | None:
+    dtype = f"int{8 * rng.choice([n for n in (1, 2, 4) if n <= at_most_bytes])}"
+    try:
+        array = model.array.view(dtype)
+    except ValueError:
+        return None
+    return Step("view", dtype), Model(array, model.blocks)
 
 
 # Whole chains.
