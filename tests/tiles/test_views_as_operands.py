@@ -245,3 +245,36 @@ def test_rows_by_index_of_views_in_hbm():
     np.testing.assert_array_equal(kernel(table, rows), wanted)
     with pytest.raises(IndexError):
         kernel(table, np.array([[5], [0], [6], [5]], np.int32))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_parts_of_views_that_only_a_mask_keeps_inside(loop):
+    """Rows 4, 5, ... of ten in chunks of four: what leaves the tensor is masked off, or found in every view."""
+
+    def kernel_with(limit):
+        @nki.jit
+        def kernel(x):
+            out = nl.ndarray((3, 10, 6), dtype=x.dtype, buffer=nl.shared_hbm)
+            nisa.dma_copy(dst=out, src=x.expand_dims(0).broadcast_to((3, 10, 6)))
+            p, f = nl.arange(4)[:, None], nl.arange(2)[None, :]
+            for i in loop(3):
+                rows = nl.ds(4 * i, 4)
+                inside = 4 * i + p < limit
+                source, target = x.reshape((10, 3, 2)), out.reshape((3, 10, 3, 2))
+                nl.store(target[0, rows][p, 1, f], -nl.load(source[rows][p, 1, f], mask=inside), mask=inside)
+                nl.store(target[1][rows][:, 1], -nl.load(source[:, 1][rows], mask=inside), mask=inside)
+                wide = source[rows, 1].expand_dims(1).broadcast_to((4, 2, 2))[:, 1]
+                nl.store(target[2, rows, 1, :], -nl.load(wide, mask=inside), mask=inside)
+            return out
+
+        return kernel
+
+    x = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
+    wanted = x.reshape(10, 3, 2).copy()
+    wanted[:, 1] *= -1
+    for found in kernel_with(10)(x):
+        np.testing.assert_array_equal(found, wanted.reshape(10, 6))
+    with pytest.raises(RuleError, match="err_tensor_access_out_of_bound") as caught:
+        kernel_with(11)(x)
+    assert ", 10] under the mask" in caught.value.given
+    assert caught.value.allowed == "[0, 9], the axis has size 10"
