@@ -30,6 +30,35 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
+def together(function: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that operands of these shapes broadcast to.
+
+    Raises:
+        RuleError: `<function>.shape`; where two have different ranks it says which axes were compared.
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        pass
+    raise RuleError(
+        f"{function}.shape",
+        f"the operands of {function} do not broadcast together" + _trailing(*shapes),
+        given=", ".join(str(list(shape)) for shape in shapes),
+        allowed="shapes that broadcast as NumPy's do",
+    )
+
+
+def _trailing(*shapes: tuple[int, ...]) -> str:
+    """What to say where operands differ in rank: NumPy pads the shorter shape in front, where tiles have partitions."""
+    short, long = min(shapes, key=len), max(shapes, key=len)
+    if len(short) == len(long):
+        return ""
+    padded = short + (1,) * (len(long) - len(short))
+    fits = all(n == m or 1 in (n, m) for n, m in zip(padded, long))
+    hint = f"; {list(padded)} does" if fits else ""
+    return f": the trailing axes of {list(short)} do not line up with those of {list(long)}{hint}"
+
+
 def fitted(to: Access, source: Access) -> Access:
     """`source` broadcast to the shape of `to`, or itself where it has the partitions and the elements of `to`.
 
