@@ -6,6 +6,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from jnki.dtypes import ElementType, bool_
+from jnki.source import calling
 
 
 class TensorOperators(ABC):
@@ -27,12 +28,14 @@ class TensorOperators(ABC):
         if not isinstance(other, TensorOperators) and np.ndim(other) != 0:
             return NotImplemented
         operands = (other, self) if reverse else (self, other)
-        return binary(op, *operands, result=result, broadcast_partitions=False)
+        with calling(f"nl.{op}, by an operator"):
+            return binary(op, *operands, result=result, broadcast_partitions=False)
 
     def _in_place(self, op: str, other: Any) -> Self:
         from jnki.tiles.compute import in_place
 
-        in_place(op, cast(Any, self), other)
+        with calling(f"nl.{op}, in place"):
+            in_place(op, cast(Any, self), other)
         return self
 
     def __add__(self, other: Any) -> Any:
