@@ -4,8 +4,6 @@ import linecache
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
@@ -69,14 +67,19 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=depth)
 
 
-@contextmanager
-def calling(name: str) -> Iterator[None]:
+class calling:
     """Inside, the user has called the function that is spelled `name`; the outermost one counts."""
-    token = _CALLED.set(_CALLED.get() or name)
-    try:
-        yield
-    finally:
-        _CALLED.reset(token)
+
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._token = _CALLED.set(_CALLED.get() or self._name)
+
+    def __exit__(self, *_: object) -> None:
+        _CALLED.reset(self._token)
 
 
 def called() -> str | None:

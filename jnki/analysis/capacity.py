@@ -25,30 +25,32 @@ def check_capacity(nodes: tuple[Node, ...], target: Target) -> None:
     Raises:
         RuleError: `capacity.sbuf` or `capacity.psum`, with the bytes of each tile and the limit of the target.
     """
-    limits = {Space.SBUF: target.sbuf_bytes_per_partition, Space.PSUM: target.psum_bytes_per_partition}
+    known: dict[str, int] = {}
     for instruction in instructions(nodes):
-        for space, limit in limits.items():
-            tiles = _tiles(instruction, space)
-            needed = sum(tiles.values())
-            if needed > limit:
-                raise _too_much(instruction, space, tiles, limit, target)
+        sbuf: dict[str, int] = {}
+        psum: dict[str, int] = {}
+        for name, operand in instruction.operands().items():
+            if name in instruction.registers:
+                continue
+            for access in operand.accesses():
+                buffer = access.buffer
+                if buffer.space.on_chip:
+                    size = known.get(buffer.name)
+                    if size is None:
+                        size = known[buffer.name] = bytes_per_partition(buffer)
+                    (sbuf if buffer.space is Space.SBUF else psum)[buffer.name] = size
+        if sum(sbuf.values()) > target.sbuf_bytes_per_partition:
+            raise _too_much(instruction, Space.SBUF, sbuf, target)
+        if sum(psum.values()) > target.psum_bytes_per_partition:
+            raise _too_much(instruction, Space.PSUM, psum, target)
 
 
-def _tiles(instruction: Instruction, space: Space) -> dict[str, int]:
-    """Bytes per partition by name of the tensors of an instruction in one memory; registers are in none."""
-    found: dict[str, int] = {}
-    for name, operand in instruction.operands().items():
-        if name in instruction.registers:
-            continue
-        for access in operand.accesses():
-            if access.buffer.space is space:
-                found[access.buffer.name] = bytes_per_partition(access.buffer)
-    return found
-
-
-def _too_much(instruction: Instruction, space: Space, tiles: dict[str, int], limit: int, target: Target) -> RuleError:
+def _too_much(instruction: Instruction, space: Space, tiles: dict[str, int], target: Target) -> RuleError:
     each = ", ".join(f"'{name}' {size}" for name, size in sorted(tiles.items(), key=lambda tile: -tile[1]))
-    banks = f", {target.psum_bank_count} banks of {target.psum_bank_bytes}" if space is Space.PSUM else ""
+    limit, banks = target.sbuf_bytes_per_partition, ""
+    if space is Space.PSUM:
+        limit = target.psum_bytes_per_partition
+        banks = f", {target.psum_bank_count} banks of {target.psum_bank_bytes}"
     return RuleError(
         f"capacity.{space}",
         f"the tiles of one {instruction.name} do not fit in {space} together",
