@@ -4,10 +4,11 @@ import math
 
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
-from jnki.errors import not_modelled
+from jnki.errors import RuleError, not_modelled
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operators import Operator
+from jnki.source import called
 from jnki.target import Target
 
 
@@ -15,12 +16,7 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
     """The operand is in SBUF (or PSUM, where allowed), is direct, and starts with the partition axis."""
     allowed = (Space.SBUF, Space.PSUM) if psum else (Space.SBUF,)
     if access.buffer.space not in allowed:
-        raise instruction.error(
-            "err_unsupported_memory",
-            f"'{operand}' is in the wrong memory",
-            given=str(access.buffer),
-            allowed=" | ".join(map(str, allowed)),
-        )
+        raise wrong_memory(instruction, operand, access, " | ".join(map(str, allowed)))
     if access.indirect is not None and access.indirect.is_vector:
         raise instruction.error(
             "err_indirect_indices_are_not_supported_with_nki_api",
@@ -31,6 +27,21 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
     if access.indirect is not None:
         raise not_modelled(f"a dynamic index on '{operand}' of {instruction.name}")
     check_tile(instruction, operand, access)
+
+
+def wrong_memory(instruction: Instruction, operand: str, access: Access, allowed: str, why: str = "") -> RuleError:
+    """The error of an operand in a memory that the instruction does not reach, in the words of the user's call."""
+    function = called() or instruction.name
+    # What composes instructions has other names for its operands than they do.
+    what = f"tensor '{access.buffer.name}'" if function.startswith("nl.") else f"'{operand}'"
+    in_hbm = access.buffer.space is Space.HBM and operand not in instruction.writes
+    return RuleError(
+        "err_unsupported_memory",
+        f"{function}: {what} is in the wrong memory{why}",
+        given=str(access.buffer),
+        allowed=allowed + ("; nl.load brings a tensor from hbm to sbuf" if in_hbm else ""),
+        at=instruction.location,
+    )
 
 
 def check_tile(instruction: Instruction, operand: str, access: Access) -> None:

@@ -10,7 +10,6 @@ the same, with on_fault("callback")            a host callback raises: JAX wraps
 """
 
 import enum
-import warnings
 from typing import Any
 
 import jax
@@ -20,6 +19,7 @@ from jax import lax
 from jax.experimental import checkify
 
 from jnki.memory import Fault
+from jnki.source import warn
 
 
 class FaultPolicy(enum.Enum):
@@ -49,11 +49,10 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
         jax.debug.callback(_raise, fault)
         return outputs
     if not any(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
-        warnings.warn(
+        warn(
             f"kernel '{kernel}' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
             "kernel.with_fault(...), kernel.on_fault('callback') or checkify",
             UnreportedFaultWarning,
-            stacklevel=3,
         )
     return tuple(poisoned(o, fault.occurred) for o in outputs)
 

@@ -9,6 +9,7 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
+from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
@@ -68,6 +69,7 @@ def record_kernel(
         body = recorder.finished_body({a.buffer.name for a in accesses})
         _check_written(recorder, parameters, accesses, definition)
         check_dependencies(body)
+        check_capacity(body, target)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,

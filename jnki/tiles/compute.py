@@ -26,6 +26,7 @@ from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
 from jnki.tiles.assign import copied_to_sbuf, written_part
+from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
 
@@ -220,15 +221,7 @@ def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
 
 def _together(op: str, x: Access, y: Access, partitions: bool) -> tuple[Access, Access]:
     """Both operands as views of one shape."""
-    try:
-        shape = np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        raise RuleError(
-            f"{op}.shape",
-            f"the operands of {op} do not broadcast together",
-            given=f"{list(x.shape)}, {list(y.shape)}",
-            allowed="shapes that broadcast as NumPy's do",
-        ) from None
+    shape = together(op, x.shape, y.shape)
     if not partitions and x.shape[0] != y.shape[0]:
         raise RuleError(
             "err_num_partition_mismatch",

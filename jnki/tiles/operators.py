@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from jnki.dtypes import ElementType, bool_, element_type
+from jnki.source import calling
 from jnki.tiles.assign import assign, copied
 from jnki.tiles.compute import binary, in_place, unary_alu
 from jnki.tiles.tensor import Tensor as Handle
@@ -34,10 +35,12 @@ class Tensor(Handle):
         if not isinstance(other, Handle) and np.ndim(other) != 0:
             return NotImplemented
         operands = (other, self) if reverse else (self, other)
-        return binary(op, *operands, result=result, broadcast_partitions=False)
+        with calling(f"nl.{op}, by an operator"):
+            return binary(op, *operands, result=result, broadcast_partitions=False)
 
     def _in_place(self, op: str, other: Any) -> Self:
-        in_place(op, self, other)
+        with calling(f"nl.{op}, in place"):
+            in_place(op, self, other)
         return self
 
     def __add__(self, other: Any) -> Any:

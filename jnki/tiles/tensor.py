@@ -22,16 +22,16 @@ from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
 from jnki.record.recorder import Recorder, Scope, current
+from jnki.source import called
 from jnki.tiles.masked import MaskedOperand, is_mask
+from jnki.tiles.numpy_calls import RefusesNumpy
 from jnki.tiles.views import broadcast_access, expanded_access, reshaped_access, viewed_access
 
 
-class Tensor:
+class Tensor(RefusesNumpy):
     """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values. Indexing gives views."""
 
     __slots__ = ("_access", "_dtype_is_explicit", "_mask", "_producer", "_scope")
-    # NumPy must not try to treat a handle as an array of objects.
-    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -246,9 +246,10 @@ def as_tensor(value: Any, function: str, operand: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise RuleError(
             f"{function}.{operand}",
-            f"operand '{operand}' of '{function}' must be a tensor of the kernel",
+            f"operand '{operand}' of '{called() or function}' must be a tensor of the kernel",
             given=f"{type(value).__name__} {value}"[:120],
-            allowed="a tensor in hbm, sbuf or psum",
+            allowed="a tensor in hbm, sbuf or psum"
+            + ("; a list is an argument of the kernel as np.array(list)" if isinstance(value, (list, tuple)) else ""),
         )
     return value
 
