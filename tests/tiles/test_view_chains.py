@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from jnki.access.access import Access
+from jnki.access.affine import Symbol
 from jnki.access.buffer import Buffer
-from jnki.access.index import Index
+from jnki.access.index import Index, scalar
 from jnki.access.subscript import subscript
 from jnki.dtypes import int32
 from jnki.errors import RuleError
@@ -118,10 +119,10 @@ def test_hundreds_of_chains_with_the_index_of_a_loop(on_chip):
 X = np.random.default_rng(0).integers(-1000, 1000, 1200).astype(np.int32)
 
 
-def drawn(seed: int, allowed: tuple[str, ...], memory: np.ndarray) -> list:
+def drawn(rng: Draws, allowed: tuple[str, ...], memory: np.ndarray, count: int = STORED) -> list:
     """Chains on the first elements of `memory`: where each starts, and its steps; every second one on chip."""
-    rng, chains = Draws(seed), []
-    while len(chains) < STORED:
+    chains: list = []
+    while len(chains) < count:
         model = drawn_model(rng, len(chains) % 2 == 0, memory)
         steps = drawn_chain(rng, model, int(rng.integers(2, 5)), allowed)
         if steps[-1][1].array.size:
@@ -140,7 +141,7 @@ def made(model: Model, x):
 
 
 def test_what_views_read_is_moved():
-    chains = drawn(1, (*STEPS, "narrower"), X)
+    chains = drawn(Draws(1), (*STEPS, "narrower"), X)
     sizes = [steps[-1][1].array.size for _, steps in chains]
     ends = np.cumsum(sizes)
 
@@ -160,9 +161,36 @@ def test_what_views_read_is_moved():
         np.testing.assert_array_equal(found[end - size : end], steps[-1][1].array.reshape(-1), err_msg=str(told))
 
 
+def test_what_views_read_is_moved_in_every_iteration_of_a_loop():
+    def drawn_with(index):
+        rng = Draws(3, index, 2)
+        return drawn(rng, (*STEPS, "narrower"), X, STORED // 2), rng.value
+
+    chains, iteration = drawn_with(scalar(Symbol("i", 2)))
+    sizes = [steps[-1][1].array.size for _, steps in chains]
+    ends = np.cumsum(sizes)
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((2, int(ends[-1])), dtype=nl.int32, buffer=nl.shared_hbm)
+        for i in nl.affine_range(2):
+            assert isinstance(i, Index)
+            for (model, steps), size, end in zip(drawn_with(i)[0], sizes, ends):
+                tensor = made(model, x)
+                for step, _ in steps:
+                    tensor = step.of_tensor(tensor)
+                nisa.dma_copy(dst=out[i, int(end - size) : int(end)], src=tensor)
+        return out
+
+    found = kernel(X)[iteration]
+    for (_, steps), size, end in zip(chains, sizes, ends):
+        told = [str(s) for s, _ in steps]
+        np.testing.assert_array_equal(found[end - size : end], steps[-1][1].array.reshape(-1), err_msg=str(told))
+
+
 def test_what_is_written_through_views_is_written_there():
     """By assignment where the view is a tile, by a DMA from HBM elsewhere; nothing else changes."""
-    chains = drawn(2, ("basic", "reshape", "expand_dims"), ADDRESSES)
+    chains = drawn(Draws(2), ("basic", "reshape", "expand_dims"), ADDRESSES)
     ends = np.cumsum([model.array.size for model, _ in chains])
 
     @nki.jit
