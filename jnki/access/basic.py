@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jnki.access.access import Access
-from jnki.access.affine import Affine
+from jnki.access.affine import ZERO, Affine
 from jnki.access.index import Index
 from jnki.access.walk import Walk, walked
 from jnki.errors import RuleError
@@ -53,13 +53,20 @@ def basic_view(access: Access, keys: list[Any]) -> Access:
             blocks -= in_front
     if on_chip and len(shape) - blocks < 2:
         shape.append(1)
-    walks = [Walk(start, tuple(step * (d == at) for d in range(len(shape)))) for start, step, at in spans]
+    walks = [Walk(start, _moving(step, at, len(shape))) for start, step, at in spans]
     return walked(access, walks, tuple(shape), blocks)
+
+
+def _moving(step: int, dim: int | None, rank: int) -> tuple[int, ...]:
+    """`step` along one of `rank` dims."""
+    return (0,) * rank if dim is None else (*(0,) * dim, step, *(0,) * (rank - 1 - dim))
 
 
 def _span(key: Any, size: int) -> tuple[Affine, int, int | None]:
     """Start, step and count of a basic key; count None where the dim disappears."""
     match key:
+        case slice(start=None, stop=None, step=None):
+            return ZERO, 1, size
         case slice():
             step = 1 if key.step is None else operator.index(key.step)
             if step < 1:

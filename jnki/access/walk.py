@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jnki.access.access import Access, Bound, Dim
-from jnki.access.affine import Affine
+from jnki.access.affine import ZERO, Affine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +26,36 @@ def walked(access: Access, walks: Sequence[Walk], shape: tuple[int, ...], blocks
         shape: the view's own.
         blocks: how many of the view's dims stand in front of its partition axis.
     """
-    offset: Affine = sum((walk.start * dim.step for walk, dim in zip(walks, access.dims)), access.offset)
-    steps = _along(walks, [dim.step for dim in access.dims], len(shape))
-    bounds = [Bound(walk.start, walk.steps, axis, access.dims[axis].count) for axis, walk in enumerate(walks)]
+    offset, steps = _followed(access.offset, [dim.step for dim in access.dims], walks, len(shape))
+    unchecked = [
+        Bound(walk.start, walk.steps, axis, dim.count)
+        for axis, (walk, dim) in enumerate(zip(walks, access.dims))
+        if not _stays_inside(walk.start, walk.steps, shape, dim.count)
+    ]
     for bound in access.unchecked:
-        base = sum((walk.start * step for walk, step in zip(walks, bound.steps)), bound.base)
-        bounds.append(Bound(base, _along(walks, bound.steps, len(shape)), bound.axis, bound.size))
-    unchecked = tuple(bound for bound in bounds if not _surely_inside(bound, shape))
-    return Access(access.buffer, offset, tuple(map(Dim, steps, shape)), None, unchecked, blocks)
+        base, moves = _followed(bound.base, bound.steps, walks, len(shape))
+        if not _stays_inside(base, moves, shape, bound.size):
+            unchecked.append(Bound(base, moves, bound.axis, bound.size))
+    return Access(access.buffer, offset, tuple(map(Dim, steps, shape)), None, tuple(unchecked), blocks)
 
 
-def _along(walks: Sequence[Walk], steps: Sequence[int], rank: int) -> tuple[int, ...]:
-    """What one step along each new dim adds, where a step along old dim `k` adds `steps[k]`."""
-    return tuple(sum(walk.steps[d] * step for walk, step in zip(walks, steps)) for d in range(rank))
+def _followed(base: Affine, steps: Sequence[int], walks: Sequence[Walk], rank: int) -> tuple[Affine, tuple[int, ...]]:
+    """What `base`, plus `steps[k]` for each step along old dim `k`, is in terms of `rank` new dims."""
+    moves = [0] * rank
+    for walk, step in zip(walks, steps):
+        if walk.start is not ZERO:
+            base = base + walk.start * step
+        for d, move in enumerate(walk.steps):
+            if move:
+                moves[d] += move * step
+    return base, tuple(moves)
 
 
-def _surely_inside(bound: Bound, shape: tuple[int, ...]) -> bool:
-    if 0 in shape:
-        return True
-    low, high = bound.base.bounds()
-    for step, count in zip(bound.steps, shape):
-        reach = step * (count - 1)
-        low, high = low + min(0, reach), high + max(0, reach)
-    return low >= 0 and high < bound.size
+def _stays_inside(base: Affine, steps: Sequence[int], shape: tuple[int, ...], size: int) -> bool:
+    low, high = base.bounds() if base.terms else (base.constant, base.constant)
+    for step, count in zip(steps, shape):
+        if step > 0:
+            high += step * (count - 1)
+        elif step:
+            low += step * (count - 1)
+    return (low >= 0 and high < size) or 0 in shape
