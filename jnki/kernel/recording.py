@@ -13,6 +13,7 @@ from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
+from jnki.kernel.no_tensor import no_tensor
 from jnki.program.program import Parameter, Program
 from jnki.record.grid import run_grid
 from jnki.record.recorder import Recorder, record
@@ -58,8 +59,14 @@ def record_kernel(
         handles: list[Any] = [whole(p.buffer, recorder.scope) for p in parameters]
 
         def instance() -> tuple[tuple[Access, ...], Any]:
-            call_args, call_kwargs = _spread(signature, arguments.rebuild(handles))
-            result = function(*call_args, **call_kwargs)
+            values = arguments.rebuild(handles)
+            call_args, call_kwargs = _spread(signature, values)
+            try:
+                result = function(*call_args, **call_kwargs)
+            except AttributeError as error:
+                if (refusal := no_tensor(error, values, function)) is None:
+                    raise
+                raise refusal from error
             outputs, structure = jax.tree.flatten(result, is_leaf=lambda leaf: isinstance(leaf, Tensor))
             return tuple(_output(value, recorder, definition) for value in outputs), structure
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jnki import RuleError
+from jnki.errors import misfit
 from jnki.neuronxcc import nki
-from jnki.neuronxcc.nki.calls import misfit
 
 nl, nisa = nki.language, nki.isa
 X = np.ones((4, 4), np.float32)
