@@ -109,6 +109,10 @@ def _definition(function: Callable[..., Any]) -> Location | None:
     return Location(code.co_filename, line, code.co_name)
 
 
+def _named(definition: Location | None) -> str:
+    return f"kernel {definition.function}" if definition is not None else "the kernel"
+
+
 def _common_outputs(
     results: list[tuple[tuple[Access, ...], Any]], definition: Location | None
 ) -> tuple[tuple[Access, ...], Any]:
@@ -121,7 +125,7 @@ def _common_outputs(
         if result != results[0]:
             raise RuleError(
                 "spmd.outputs",
-                "the instances of the launch grid return different tensors",
+                f"the instances of the launch grid of {_named(definition)} return different tensors",
                 given=" or ".join(", ".join(map(str, accesses)) for accesses, _ in (results[0], result)),
                 allowed="the same tensors in nl.shared_hbm from every instance",
                 at=definition,
@@ -133,7 +137,7 @@ def _output(value: Any, recorder: Recorder, definition: Location | None) -> Acce
     if not isinstance(value, Tensor):
         raise RuleError(
             "toplevel.hbm_only",
-            "a kernel returns tensors",
+            f"{_named(definition)} returns something that is no tensor",
             given=f"{type(value).__name__} {value}"[:80],
             allowed="a tensor in nl.shared_hbm, or a tuple or list of them",
             at=definition,
@@ -177,7 +181,7 @@ def _check_written(
     if not outputs:
         raise RuleError(
             "err_tensor_output_not_written_to",
-            "the kernel has no output",
+            f"{_named(definition)} has no output",
             given="it returns nothing",
             allowed="return a tensor in nl.shared_hbm",
             at=definition,
@@ -186,7 +190,7 @@ def _check_written(
         if access.buffer.name not in inputs | recorder.written:
             raise RuleError(
                 "err_tensor_output_not_written_to",
-                f"output '{access.buffer.name}' is never written to",
+                f"output '{access.buffer.name}' of {_named(definition)} is never written to",
                 given=f"{access.buffer}; a loop around the store may run zero times",
                 allowed="a store that runs at least once",
                 at=definition,
