@@ -116,6 +116,12 @@ def test_names_that_do_not_exist_and_names_that_are_not_modelled():
     assert refused(NotImplementedError, lambda x, t: nl.dropout(t)).startswith(
         "jnki does not model neuronxcc.nki.language.dropout yet\n  at "
     )
+    assert refused(NotImplementedError, lambda x, t: nki.compiler.sbuf.alloc).startswith(
+        "jnki does not model neuronxcc.nki.compiler yet\n  at "
+    )
+    assert refused(AttributeError, lambda x, t: nki.jitt).startswith(
+        "module 'neuronxcc.nki' has no attribute 'jitt': it"
+    )
     assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "dropout")
 
 
