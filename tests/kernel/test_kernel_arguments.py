@@ -155,9 +155,7 @@ def test_static_arguments_must_be_hashable():
     def kernel(x, options):
         return x
 
-    with pytest.raises(
-        TypeError, match="'options' of kernel kernel must be hashable or an array, got set"
-    ):
+    with pytest.raises(TypeError, match="'options' of kernel kernel must be hashable or an array, got set"):
         kernel(X, {1, 2})
     assert kernel(X, [1, "a", {"b": 2.5}]).shape == (4, 3)
 
