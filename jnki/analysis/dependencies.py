@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jnki.access.affine import Symbol
-from jnki.analysis.meeting import Meeting, Use, Verdict, meeting
+from jnki.analysis.meeting import meeting
+from jnki.analysis.verdict import Meeting, Use, Verdict
 from jnki.errors import RuleError
 from jnki.program.program import Loop, LoopKind, Node
 

@@ -7,11 +7,9 @@ outside have one index for both. It is decided exactly, masks included, by work 
 tile nor on how often a loop runs. What a dynamic index or a mask of unknown reach leaves open is said to be undecided.
 """
 
-import enum
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from jnki.access.access import Access
@@ -20,43 +18,10 @@ from jnki.access.coordinates import AxisIndex, coordinates
 from jnki.access.mask import Comparison, Test
 from jnki.analysis.digits import Domain, digits, extent, merged
 from jnki.analysis.integers import ONE, Exhausted, Row, Variable, Work, solvable
-from jnki.isa.instruction import Instruction
+from jnki.analysis.verdict import Meeting, Use, Verdict
 
 # Systems that are tried, one after the other, for one pair: ways to carry, and sides of each `!=`.
 _ALTERNATIVES = 64
-
-
-class Verdict(enum.Enum):
-    """What is known about two accesses."""
-
-    DISJOINT = "no two iterations meet"
-    CLASH = "two iterations meet"
-    UNDECIDED = "not judged"
-
-
-@dataclass(frozen=True)
-class Use:
-    """One access of one instruction in a loop body."""
-
-    instruction: Instruction
-    access: Access
-    is_write: bool
-    accumulates: bool
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """A verdict; where it is a clash, the first two iterations that meet, and the first place where they do.
-
-    Attributes:
-        first, second: the iterations of the two uses.
-        location: an index for each axis of the buffer.
-    """
-
-    verdict: Verdict
-    first: int | None = None
-    second: int | None = None
-    location: tuple[int, ...] | None = None
 
 
 DISJOINT = Meeting(Verdict.DISJOINT)

@@ -1,5 +1,6 @@
 """The arguments of a kernel call: which are arrays, and what a call is cached under."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,8 @@ def is_array(value: Any) -> bool:
     return isinstance(value, _ARRAYS)
 
 
-def spec_of(array: Any, name: str) -> ArraySpec:
-    """Shape and element type of the array argument `name`.
+def spec_of(array: Any, name: str, kernel: str = "a kernel") -> ArraySpec:
+    """Shape and element type of the array argument `name`, as the user writes it, of `kernel`.
 
     Raises:
         TypeError: NKI has no such element type.
@@ -56,7 +57,9 @@ def spec_of(array: Any, name: str) -> ArraySpec:
     try:
         return ArraySpec(tuple(array.shape), element_type(array.dtype))
     except TypeError as error:
-        raise TypeError(f"argument '{name}' of a kernel: {error}") from None
+        wide = {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(str(array.dtype))
+        hint = f"\n  such as {name}.astype(np.{wide})" if wide is not None else ""
+        raise TypeError(f"argument '{name}' of {kernel}: {error}{hint}") from None
 
 
 def quick_key(args: tuple[Any, ...]) -> Any:
@@ -80,8 +83,11 @@ def _static_key(value: Any) -> Any:
     return type(value), value, repr(value) if isinstance(value, (float, np.floating)) else None
 
 
-def flatten(bound: dict[str, Any]) -> Arguments:
+def flatten(bound: dict[str, Any], kernel: str = "a kernel") -> Arguments:
     """The arguments by parameter name, taken apart.
+
+    Args:
+        kernel: what messages call the kernel.
 
     Raises:
         TypeError: a static argument is not hashable.
@@ -90,12 +96,14 @@ def flatten(bound: dict[str, Any]) -> Arguments:
     parameters = tuple(bound)
     leaves, structure = jax.tree_util.tree_flatten_with_path(tuple(bound.values()), is_leaf=is_array)
     names: list[str] = []
+    spoken: list[str] = []
     owners: list[str] = []
     arrays: list[Any] = []
     statics: list[Any] = []
     for path, leaf in leaves:
         if is_array(leaf):
             names.append(_unique(_name(parameters, path), names))
+            spoken.append(_spoken(parameters, path))
             owners.append(parameters[path[0].idx])
             arrays.append(leaf)
             statics.append(None)
@@ -103,9 +111,10 @@ def flatten(bound: dict[str, Any]) -> Arguments:
             try:
                 hash(leaf)
             except TypeError:
+                where, value = _unhashable(_spoken(parameters, path), leaf)
                 raise TypeError(
-                    f"static argument '{_name(parameters, path)}' of a kernel must be hashable or an array, "
-                    f"got {type(leaf).__name__}"
+                    f"static argument '{where}' of {kernel} must be hashable or an array, got {type(value).__name__}"
+                    + ("; pass the array as an argument of its own" if is_array(value) else "")
                 ) from None
             statics.append(leaf)
     positions = [is_array(leaf) for _, leaf in leaves]
@@ -115,7 +124,7 @@ def flatten(bound: dict[str, Any]) -> Arguments:
         values = [next(supply) if array else s for array, s in zip(positions, statics)]
         return dict(zip(parameters, jax.tree_util.tree_unflatten(structure, values)))
 
-    specs = tuple(spec_of(a, name) for a, name in zip(arrays, names))
+    specs = tuple(spec_of(a, name, kernel) for a, name in zip(arrays, spoken))
     key = (parameters, structure, tuple(map(_static_key, statics)), specs)
     return Arguments(tuple(names), tuple(owners), tuple(arrays), specs, key, rebuild)
 
@@ -123,6 +132,23 @@ def flatten(bound: dict[str, Any]) -> Arguments:
 def _name(parameters: tuple[str, ...], path: Any) -> str:
     first, *rest = path
     return "_".join([parameters[first.idx], *(str(getattr(k, "key", getattr(k, "idx", k))) for k in rest)])
+
+
+def _spoken(parameters: tuple[str, ...], path: Any) -> str:
+    """The argument as the user writes it: `weights['up'][0]`, `config.scale`."""
+    first, *rest = path
+    return parameters[first.idx] + jax.tree_util.keystr(tuple(rest))
+
+
+def _unhashable(name: str, value: Any) -> tuple[str, Any]:
+    """The part of a static argument that is not hashable: a field of a dataclass, where it is one."""
+    for field in dataclasses.fields(value) if dataclasses.is_dataclass(value) else ():
+        part = getattr(value, field.name)
+        try:
+            hash(part)
+        except TypeError:
+            return _unhashable(f"{name}.{field.name}", part)
+    return name, value
 
 
 def _unique(name: str, taken: list[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jnki.default_target import default_target
 from jnki.dtypes import element_type
-from jnki.errors import RuleError
+from jnki.errors import RuleError, misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.edge import FaultPolicy, report
 from jnki.kernel.recording import record_kernel
@@ -204,9 +204,12 @@ class Kernel:
         return entry, arguments.arrays
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            raise TypeError(misfit(self._signature, f"kernel {self.__name__}", args, kwargs)) from None
         bound.apply_defaults()
-        return dict(bound.arguments), flatten(dict(bound.arguments))
+        return dict(bound.arguments), flatten(dict(bound.arguments), f"kernel {self.__name__}")
 
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
         program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)

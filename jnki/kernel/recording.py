@@ -13,6 +13,7 @@ from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
+from jnki.kernel.no_tensor import no_tensor
 from jnki.program.program import Parameter, Program
 from jnki.record.grid import run_grid
 from jnki.record.python_state import PythonState
@@ -60,8 +61,14 @@ def record_kernel(
         handles: list[Any] = [whole(recorder, p.buffer, recorder.scope) for p in parameters]
 
         def instance() -> tuple[tuple[Access, ...], Any]:
-            call_args, call_kwargs = _spread(signature, arguments.rebuild(handles))
-            result = function(*call_args, **call_kwargs)
+            values = arguments.rebuild(handles)
+            call_args, call_kwargs = _spread(signature, values)
+            try:
+                result = function(*call_args, **call_kwargs)
+            except AttributeError as error:
+                if (refusal := no_tensor(error, values, function)) is None:
+                    raise
+                raise refusal from error
             outputs, structure = jax.tree.flatten(result, is_leaf=lambda leaf: isinstance(leaf, Tensor))
             return tuple(_output(value, recorder, definition) for value in outputs), structure
 
@@ -105,6 +112,10 @@ def _definition(function: Callable[..., Any]) -> Location | None:
     return Location(code.co_filename, line, code.co_name)
 
 
+def _named(definition: Location | None) -> str:
+    return f"kernel {definition.function}" if definition is not None else "the kernel"
+
+
 def _common_outputs(
     results: list[tuple[tuple[Access, ...], Any]], definition: Location | None
 ) -> tuple[tuple[Access, ...], Any]:
@@ -117,7 +128,7 @@ def _common_outputs(
         if result != results[0]:
             raise RuleError(
                 "spmd.outputs",
-                "the instances of the launch grid return different tensors",
+                f"the instances of the launch grid of {_named(definition)} return different tensors",
                 given=" or ".join(", ".join(map(str, accesses)) for accesses, _ in (results[0], result)),
                 allowed="the same tensors in nl.shared_hbm from every instance",
                 at=definition,
@@ -129,7 +140,7 @@ def _output(value: Any, recorder: Recorder, definition: Location | None) -> Acce
     if not isinstance(value, Tensor):
         raise RuleError(
             "toplevel.hbm_only",
-            "a kernel returns tensors",
+            f"{_named(definition)} returns something that is no tensor",
             given=f"{type(value).__name__} {value}"[:80],
             allowed="a tensor in nl.shared_hbm, or a tuple or list of them",
             at=definition,
@@ -173,7 +184,7 @@ def _check_written(
     if not outputs:
         raise RuleError(
             "err_tensor_output_not_written_to",
-            "the kernel has no output",
+            f"{_named(definition)} has no output",
             given="it returns nothing",
             allowed="return a tensor in nl.shared_hbm",
             at=definition,
@@ -182,7 +193,7 @@ def _check_written(
         if access.buffer.name not in inputs | recorder.written:
             raise RuleError(
                 "err_tensor_output_not_written_to",
-                f"output '{access.buffer.name}' is never written to",
+                f"output '{access.buffer.name}' of {_named(definition)} is never written to",
                 given=f"{access.buffer}; a loop around the store may run zero times",
                 allowed="a store that runs at least once",
                 at=definition,

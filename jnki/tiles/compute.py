@@ -24,7 +24,7 @@ from jnki.isa.vector.tensor_reduce import TensorReduce
 from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
-from jnki.source import user_location
+from jnki.source import called, user_location
 from jnki.tiles.assign import copied_to_sbuf, written_part
 from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
@@ -58,6 +58,14 @@ def binary(
         broadcast_partitions: whether axis 0 broadcasts too (Python's operators do not do that).
     """
     recorder = current(f"nl.{op}")
+    for operand in (x, y):
+        if not isinstance(operand, Tensor) and np.ndim(operand) != 0:
+            raise RuleError(
+                f"{op}.operands",
+                f"an operand of {called() or op} is neither a tile nor a number",
+                given=f"{type(operand).__name__} of shape {list(np.shape(operand))}",
+                allowed="a tile, or a number; an array comes into a kernel as an argument, and is loaded",
+            )
     kind = element_type(dtype) if dtype is not None else result or promote(_type_of(x), _type_of(y))
     predicate = as_mask(mask)
     explicit = dtype is not None

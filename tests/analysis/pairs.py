@@ -10,7 +10,7 @@ from jnki.access.access import Access, Bound, Dim, Indirect
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer, Space
 from jnki.access.mask import Comparison, Mask, Test
-from jnki.analysis.meeting import Use
+from jnki.analysis.verdict import Use
 from jnki.dtypes import element_type
 from jnki.isa.vector.tensor_copy import TensorCopy
 

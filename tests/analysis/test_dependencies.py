@@ -8,7 +8,7 @@ import jnki.neuronxcc.nki.isa as nisa
 import jnki.neuronxcc.nki.language as nl
 from jnki import RuleError
 from jnki.analysis.dependencies import judged
-from jnki.analysis.meeting import Verdict
+from jnki.analysis.verdict import Verdict
 
 X = np.ones((4, 16, 64), np.float32)
 

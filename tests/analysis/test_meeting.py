@@ -11,7 +11,8 @@ from jnki.access.mask import Comparison, Mask
 from jnki.access.mask import Test as Asked
 from jnki.analysis import meeting as module
 from jnki.analysis.integers import Work
-from jnki.analysis.meeting import Use, Verdict, meeting
+from jnki.analysis.meeting import meeting
+from jnki.analysis.verdict import Use, Verdict
 from jnki.isa.dma.dma_copy import DmaCopy
 from tests.analysis.pairs import FLOAT32, LOOP, OUTER, first_meeting, random_pair
 

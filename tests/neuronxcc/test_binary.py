@@ -206,6 +206,11 @@ def test_errors():
             "where.shape: the operands of where do not broadcast together: the trailing axes of [4, 5] do not line up "
             "with those of [4, 3, 2]\n  given:   ",
         ),
+        (
+            lambda s, t: nl.add(s, np.ones((4, 6))),
+            "add.operands: an operand of nl.add is neither a tile nor a number\n  given:   ndarray of shape [4, 6]\n"
+            "  allowed: a tile, or a number; an array comes into a kernel as an argument, and is loaded",
+        ),
         (lambda s, t: nl.add(1, 2), "add.operands: add needs a tile\n  given:   int, int"),
         (lambda s, t: nl.bitwise_and(s, s), "tensor_tensor.bitvec: tensor_tensor: 'bitwise_and' works on bits"),
     ):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jnki import RuleError
+from jnki.errors import misfit
 from jnki.neuronxcc import nki
-from jnki.neuronxcc.nki.calls import misfit
 
 nl, nisa = nki.language, nki.isa
 X = np.ones((4, 4), np.float32)
@@ -115,6 +115,12 @@ def test_names_that_do_not_exist_and_names_that_are_not_modelled():
     )
     assert refused(NotImplementedError, lambda x, t: nl.dropout(t)).startswith(
         "jnki does not model neuronxcc.nki.language.dropout yet\n  at "
+    )
+    assert refused(NotImplementedError, lambda x, t: nki.compiler.sbuf.alloc).startswith(
+        "jnki does not model neuronxcc.nki.compiler yet\n  at "
+    )
+    assert refused(AttributeError, lambda x, t: nki.jitt).startswith(
+        "module 'neuronxcc.nki' has no attribute 'jitt': it"
     )
     assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "dropout")
 

@@ -70,6 +70,7 @@ def test_the_platform_target(name, target):
 
 FILES = {"save_neff_name": "file.neff", "save_trace_name": "p.ntff", "additional_compile_opt": "-O1"}
 OPTIONS = {
+    "jit": {**FILES, "artifacts_dir": "/tmp/a", "warmup": 5, "iters": 10},
     "baremetal": {**FILES, "artifacts_dir": "/tmp/a"},
     "benchmark": {**FILES, "artifacts_dir": "/tmp/a", "warmup": 5, "iters": 10},
     "profile": {**FILES, "overwrite": True, "profile_nth": 2},
@@ -92,7 +93,10 @@ def test_options_that_change_no_value_warn_and_the_kernel_runs(make):
 @pytest.mark.parametrize(
     ("make", "takes"),
     [
-        ("jit", "debug_kernel, platform_target, show_compiler_tb"),
+        (
+            "jit",
+            "additional_compile_opt, artifacts_dir, iters, platform_target, save_neff_name, save_trace_name, warmup",
+        ),
         (
             "benchmark",
             "additional_compile_opt, artifacts_dir, iters, platform_target, save_neff_name, save_trace_name, warmup",

@@ -22,6 +22,8 @@ _WITHOUT_EFFECT = {
     "nki.baremetal": _FILES | {"artifacts_dir"},
     "nki.benchmark": _FILES | {"artifacts_dir", "warmup", "iters"},
     "nki.profile": _FILES | {"overwrite", "profile_nth"},
+    # It hands its options on to what the mode names.
+    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
 }
 
 
@@ -33,7 +35,8 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark", "simulation" and "trace". All of them run
             here, in the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
         **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
-            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives.
+            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives. A warning says of options
+            of `baremetal` and `benchmark` that they have no effect.
 
     Raises:
         ValueError: an unknown mode or target.
@@ -44,7 +47,7 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
     if func is None:
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
-    _check_options("nki.jit", kwargs, _MESSAGE_OPTIONS)
+    _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
     function = func.function if isinstance(func, Kernel) else func
     return Kernel(function, target=None if platform_target is None else target(platform_target))
 
@@ -145,16 +148,17 @@ def profile(func: Any = None, **kwargs: Any) -> Any:
     return jit(func, platform_target=platform_target)
 
 
-def _check_options(function: str, options: dict[str, Any], known: set[str]) -> None:
+def _without_effect(function: str, options: dict[str, Any]) -> None:
+    """Warns of options that ask for what only the vendor's compiler or hardware has.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    known = _WITHOUT_EFFECT[function]
     for name in options:
         if name not in known:
-            allowed = ", ".join(sorted(known | {"platform_target"}))
-            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'; it takes {allowed}")
-
-
-def _without_effect(function: str, options: dict[str, Any]) -> None:
-    """Warns of options that ask for what only the vendor's compiler or hardware has."""
-    _check_options(function, options, _WITHOUT_EFFECT[function])
+            takes = ", ".join(sorted(known | {"platform_target"}))
+            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'; it takes {takes}")
     if options:
         names = ", ".join(sorted(options))
         warn(f"{function}: {names}: no effect, there is no compiler and no hardware; the kernel runs")

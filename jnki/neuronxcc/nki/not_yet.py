@@ -11,6 +11,8 @@ class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
 
+TOP = frozenset(["FrameworkKernel", "compiler"])
+
 ISA = frozenset(
     [
         "bn_aggr",
