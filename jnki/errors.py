@@ -6,9 +6,38 @@ a call, where they become a plain `IndexError`.
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from jnki.source import Location, user_location
+
+_KEPT: ContextVar[list[Exception] | None] = ContextVar("jnki_errors", default=None)
+
+
+@contextmanager
+def keeping_errors() -> Iterator[list[Exception]]:
+    """Inside, each error about a kernel is in the list, in order, whether or not the kernel swallows it."""
+    kept: list[Exception] = []
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
+
+
+def forget(error: Exception) -> None:
+    """Says of an error that jnki itself has dealt with it."""
+    kept = _KEPT.get()
+    if kept is not None and error in kept:
+        kept.remove(error)
+
+
+def _keep(error: Exception) -> None:
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.append(error)
 
 
 class RuleError(ValueError):
@@ -34,6 +63,7 @@ class RuleError(ValueError):
         if self.location is not None:
             lines.append(f"  at {self.location.describe()}")
         super().__init__("\n".join(lines))
+        _keep(self)
 
 
 class OutsideKernelError(RuleError):
@@ -50,7 +80,9 @@ class OutsideKernelError(RuleError):
 def not_modelled(what: str) -> NotImplementedError:
     """The exception for something documented that jnki does not model yet: it names itself."""
     at = user_location()
-    return NotImplementedError(f"jnki does not model {what} yet" + (f"\n  at {at.describe()}" if at else ""))
+    error = NotImplementedError(f"jnki does not model {what} yet" + (f"\n  at {at.describe()}" if at else ""))
+    _keep(error)
+    return error
 
 
 def misfit(signature: inspect.Signature, spelled: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

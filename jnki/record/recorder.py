@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer, Space
-from jnki.access.concrete import NeedsConcrete
+from jnki.access.concrete import NeedsConcrete, keeping_signals
 from jnki.access.index import Index
 from jnki.dtypes import ElementType
-from jnki.errors import OutsideKernelError, RuleError
+from jnki.errors import OutsideKernelError, RuleError, keeping_errors
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, LoopKind, Node
 from jnki.record.frame_state import FrameState
@@ -65,6 +65,7 @@ class Recorder:
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
         written: names of all buffers that any instruction writes.
         programs: this instance's index on each axis of the grid.
+        signals, errors: what was raised so far, whether or not the kernel has swallowed it.
     """
 
     target: Target
@@ -77,6 +78,8 @@ class Recorder:
     scopes: list[Scope] = field(default_factory=lambda: [Scope([], [])])
     written: set[str] = field(default_factory=set)
     programs: dict[int, Index | int] = field(default_factory=dict)
+    signals: list[NeedsConcrete] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     _names: dict[str, int] = field(default_factory=dict)
     _keys: dict[Symbol, Any] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
@@ -272,9 +275,12 @@ class Recorder:
         self._enter(scope)
         self._open.append(symbol)
         finished = False
+        errors = len(self.errors)
         try:
             yield Index(Affine(values.start, ((symbol, values.step),)))
-            finished = True
+            self.look_for_signals()
+            # A kernel that swallows an error goes on differently in the iterations that make it and in the others.
+            finished = len(self.errors) == errors
         finally:
             # A `break` or `return` in the body ends this generator early: the loop cannot stay symbolic.
             if not finished:
@@ -325,7 +331,13 @@ class Recorder:
         for scope in self.scopes:
             scope.is_open = False
 
+    def look_for_signals(self) -> None:
+        """Raises a signal again that somebody has swallowed (`except:`, `contextlib.suppress`)."""
+        if self.signals:
+            raise self.signals[0]
+
     def _restart_if_abandoned(self) -> None:
+        self.look_for_signals()
         if self._abandoned:
             raise NeedsConcrete(tuple(self._abandoned))
 
@@ -394,18 +406,27 @@ def record(
         recorder = make(unrolled)
         token = _CURRENT.set(recorder)
         try:
-            return attempt(recorder)
-        except NeedsConcrete as need:
-            keys = recorder.keys_of(need.symbols) - unrolled
-            if not keys:
-                raise RuleError("loop.index", f"a loop index is used after its loop: {need}") from None
-        except RuleError as error:
-            keys = recorder.keys_of(recorder.left_early) - unrolled
-            if broken is not None and broken.rule == error.rule:
-                raise broken from None
-            if not keys or math.prod(s.trips for s in recorder.left_early) > _TRIPS_TO_SEE:
+            with keeping_signals() as recorder.signals, keeping_errors() as recorder.errors:
+                result = attempt(recorder)
+                recorder.look_for_signals()
+                return result
+        except BaseException as error:
+            # Whatever became of the signal on its way (NumPy replaces it by errors of its own), it was raised.
+            symbols = recorder.signals[0].symbols if recorder.signals else recorder.left_early
+            keys = recorder.keys_of(symbols) - unrolled
+            if recorder.signals:
+                if not keys:
+                    raise RuleError(
+                        "loop.index", f"a loop index is used after its loop: {recorder.signals[0]}"
+                    ) from None
+            elif not isinstance(error, (RuleError, NotImplementedError)):
                 raise
-            broken = error
+            elif broken is not None and getattr(error, "rule", None) == broken.rule:
+                raise broken from None
+            elif not keys or math.prod(s.trips for s in symbols) > _TRIPS_TO_SEE:
+                raise
+            elif isinstance(error, RuleError):
+                broken = error
         finally:
             recorder.close()
             _CURRENT.reset(token)

@@ -8,7 +8,7 @@ from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.access.mask import Mask
 from jnki.dtypes import ElementType
-from jnki.errors import RuleError
+from jnki.errors import RuleError, forget
 from jnki.isa import engine as Engine
 from jnki.isa.constants import as_number
 from jnki.isa.dma.dma_copy import make as make_dma
@@ -81,6 +81,7 @@ def _write_in_place(recorder: Recorder, producer: Instruction, to: Access) -> bo
         redirected.check(recorder.target)
     except RuleError as error:
         if error.rule == "err_unsupported_memory":
+            forget(error)
             return False
         raise
     recorder.supersede(producer, redirected)

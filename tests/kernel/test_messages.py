@@ -112,7 +112,5 @@ def test_a_list_that_is_loaded():
         nl.load(values)
         return x
 
-    with pytest.raises(
-        ValueError, match=r"(?s)'src' of 'nl\.load'.*a list is an argument of the kernel as np\.ar"
-    ):
+    with pytest.raises(ValueError, match=r"(?s)'src' of 'nl\.load'.*a list is an argument of the kernel as np\.ar"):
         kernel(X, [1.0, 2.0])
