@@ -14,7 +14,7 @@ Variable = Hashable
 Row = dict[Variable, int]
 ONE: Variable = None
 
-_STEPS = 20_000  # some hundred milliseconds; a pair of accesses of a tiled kernel takes a few hundred steps
+_STEPS = 50_000  # about a second; a pair of accesses of a tiled kernel takes a few hundred steps
 _SPLINTERS = 256
 
 

@@ -90,6 +90,7 @@ class _Question:
         self.uses = (first, second)
         self.outer = outer
         self.domain: Domain = {}
+        self.work = Work()  # shared by all systems of one answer
         self.one, self.other = (self._variable(side, symbol, symbol.trips) for side in (0, 1))
         # Whether every solution is a meeting; else there may be none although there are solutions.
         self.is_exact = all(use.access.indirect is None for use in self.uses)
@@ -155,6 +156,7 @@ class _Question:
     # Answers.
 
     def verdict(self) -> Verdict:
+        self.work = Work()
         try:
             held = any(self._holds(system, merge=True) for system in self._systems(self.equations, self.conditions))
         except Exhausted:
@@ -190,6 +192,7 @@ class _Question:
     def _least(self, row: Row, equations: list[Row]) -> int:
         low, high = extent(row, self.domain)
         while low < high:
+            self.work = Work()
             middle = (low + high) // 2
             at_most = {**{v: -c for v, c in row.items() if v is not ONE}, ONE: middle - row.get(ONE, 0)}
             systems = self._systems(equations, [*self.conditions, [at_most]])
@@ -214,7 +217,7 @@ class _Question:
             zero = _merged(zero, rows, domain)
         used = {v for row in (*zero, *rows) for v in row if v is not ONE}
         box = [bound for v in used for bound in ({v: 1}, {v: -1, ONE: domain[v] - 1})]
-        verdict = solvable(zero, [*rows, *box], Work())
+        verdict = solvable(zero, [*rows, *box], self.work)
         if verdict is None:
             raise Exhausted
         return verdict
