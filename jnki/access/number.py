@@ -1,7 +1,7 @@
 """What Python asks of a number, asked of something that stands for one while a kernel is recorded.
 
 A loop index is symbolic as long as all that happens to it is affine. Whatever else Python does with a number (bits,
-text, keys, tables, `abs`) needs the number itself: then the recorder is told, and the loop is recorded anew with numbers.
+text, keys, tables, `abs`) needs the number itself. Then the recorder is told, and records the loop anew with numbers.
 """
 
 import math
