@@ -5,6 +5,8 @@ and the user's source line. Run-time faults are not here: they are data (`jnki.m
 a call, where they become a plain `IndexError`.
 """
 
+from typing import Any
+
 from jnki.source import Location, user_location
 
 
@@ -31,6 +33,17 @@ class RuleError(ValueError):
         if self.location is not None:
             lines.append(f"  at {self.location.describe()}")
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as it stands: its text and its place were settled where it was raised."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[RuleError], args: tuple[Any, ...], state: dict[str, Any]) -> RuleError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 class OutsideKernelError(RuleError):
