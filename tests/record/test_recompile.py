@@ -138,7 +138,7 @@ def test_a_file_that_has_changed_is_not_taken_for_the_source(new, tmp_path):
     [("2 *", "3 *"), ("2 *", "2.0 *"), ("+ 1", "- 1"), ("x + 1", "1 + x"), ("if x:", "if not x:"), ("y = 1", "y = 4")],
 )
 def test_a_file_with_the_same_names_and_other_meaning_is_not_taken_for_the_source(old, new, tmp_path):
-    source = "def kernel(x):\n    def inner(x):\n        y = 1\n        return x + 1\n    if x:\n        return 2 * inner(x)\n"
+    source = "def kernel(x):\n def inner(x):\n  y = 1\n  return x + 1\n if x:\n  return 2 * inner(x)\n"
     path, namespace = tmp_path / "kernels.py", {}
     path.write_text(source)
     exec(compile(source, str(path), "exec", dont_inherit=True), namespace)
