@@ -65,6 +65,17 @@ class RuleError(ValueError):
         super().__init__("\n".join(lines))
         _keep(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as it stands: its text and its place were settled where it was raised."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[RuleError], args: tuple[Any, ...], state: dict[str, Any]) -> RuleError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
+
 
 class OutsideKernelError(RuleError):
     """An NKI function is called while no kernel is being recorded."""

@@ -10,11 +10,14 @@ that is installed there comes back with `uninstall`.
     import jnki.serve
     jnki.serve.install()
 
-The aliases belong to the process. A process that a served script starts has to install them again.
+The aliases belong to the process. A process that `multiprocessing` spawns gets `sys.path` from its parent; with
+`PATH` on it, which `python -m jnki` adds, the aliases are installed there by the first import. Any other process has
+to install them itself.
 """
 
 import importlib
 import importlib.util
+import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,6 +112,8 @@ UNSERVED: tuple[Unserved, ...] = (
     Unserved("nki", "jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the package 'nki'"),
 )
 """The dialects that it does not serve yet."""
+PATH = str(pathlib.Path(__file__).resolve().parent / "on_path")
+"""A folder for `sys.path`, handed on to spawned processes: importing a dialect from it installs the aliases."""
 
 
 def install(aliases: Iterable[Alias] = ALIASES) -> None:

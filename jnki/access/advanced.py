@@ -118,7 +118,9 @@ def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]]
     per_row = tile.size == shape[0] and (tile.shape[:1] == shape[:1] or len(tile.shape) == 1)
     if free or not per_row:
         raise _free_axis(access, axis, tile)
-    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count))
+    # Where the axis has no place at all, that is for the rows to find out at run time.
+    unchecked = tuple(bound for bound in view.unchecked if bound.size)
+    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count), unchecked=unchecked)
 
 
 def rules_of_index_tile(tile: Access) -> None:

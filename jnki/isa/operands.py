@@ -67,7 +67,9 @@ def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | 
     if access.indirect is None:
         return None
     tile: Any = load(memory, access.indirect.index, at).reshape(-1)
-    return jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
+    rows = jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
+    # XLA's CPU compiler can fail on a fusion of two dynamic slices, of the indices and of the data, in a batched loop.
+    return jax.lax.optimization_barrier(rows) if at.values else rows
 
 
 def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: int, at: Loops) -> jax.Array:

@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 from jax.experimental import checkify
 
+from jnki.lower.explicit_mesh import on_automatic_axes
 from jnki.memory import Fault
 from jnki.source import warn
 
@@ -39,12 +40,7 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
     Warns:
         UnreportedFaultWarning: under `POISON`, where no output can carry the news.
     """
-    checkify.debug_check(
-        ~fault.occurred,
-        f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}",
-        row=fault.row,
-        index=fault.index,
-    )
+    _check(fault, kernel)
     if policy is FaultPolicy.CALLBACK:
         jax.debug.callback(_raise, fault)
         return outputs
@@ -55,6 +51,17 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
             UnreportedFaultWarning,
         )
     return tuple(poisoned(o, fault.occurred) for o in outputs)
+
+
+def _check(fault: Fault, kernel: str) -> None:
+    text = f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}"
+
+    def check(occurred: jax.Array, row: jax.Array, index: jax.Array) -> tuple[()]:
+        checkify.debug_check(~occurred, text, row=row, index=index)
+        return ()
+
+    # A batch of checks is sorted, which JAX refuses along an explicit axis of a mesh.
+    on_automatic_axes(check, (fault.occurred, fault.row, fault.index), ())
 
 
 @jax.custom_jvp

@@ -23,7 +23,7 @@ def no_tensor(error: AttributeError, arguments: dict[str, Any], function: Callab
     at = Location(frame.f_code.co_filename, line, frame.f_code.co_name)
     kernel = getattr(function, "__name__", type(function).__name__)
     return TypeError(
-        f"argument '{name}' of kernel {kernel} is used as a tensor (.{error.name}), and is a {type(value).__name__}\n"
+        f"argument '{name}' of kernel '{kernel}' is used as a tensor (.{error.name}), and is a {type(value).__name__}\n"
         f"  allowed: an array, such as np.array({name})\n"
         f"  at {at.describe()}"
     )

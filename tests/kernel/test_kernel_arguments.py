@@ -121,7 +121,7 @@ def test_element_types_that_nki_does_not_have(dtype):
     with pytest.raises(TypeError) as caught:
         copy(X.astype(dtype))
     text = str(caught.value)
-    assert text.startswith(f"argument 'x' of kernel copy: dtype('{np.dtype(dtype)}') is not an element type of NKI")
+    assert text.startswith(f"argument 'x' of kernel 'copy': dtype('{np.dtype(dtype)}') is not an element type of NKI")
     assert "allowed: int8, int16, int32" in text
     narrow = {np.float64: "float32", np.int64: "int32", np.uint64: "uint32"}.get(dtype)
     assert narrow is None or text.endswith(f"\n  such as x.astype(np.{narrow})")
@@ -155,7 +155,9 @@ def test_static_arguments_must_be_hashable():
     def kernel(x, options):
         return x
 
-    with pytest.raises(TypeError, match="'options' of kernel kernel must be hashable or an array, got set"):
+    with pytest.raises(
+        TypeError, match="static argument 'options' of kernel 'kernel' must be hashable or an array, got set"
+    ):
         kernel(X, {1, 2})
     assert kernel(X, [1, "a", {"b": 2.5}]).shape == (4, 3)
 

@@ -66,7 +66,7 @@ def test_arguments_that_do_not_fit_the_kernel(args, kwargs, text):
 )
 def test_an_array_inside_of_an_argument(options, name):
     assert refused(TypeError, X, 1, options)[0] == (
-        f"argument '{name}' of kernel scaled: dtype('float64') is not an element type of NKI"
+        f"argument '{name}' of kernel 'scaled': dtype('float64') is not an element type of NKI"
     )
 
 
@@ -81,14 +81,14 @@ def test_an_array_inside_of_an_argument(options, name):
 )
 def test_the_part_of_a_static_argument_that_is_not_hashable(options, name, kind):
     assert refused(TypeError, X, 1, options) == [
-        f"static argument '{name}' of kernel scaled must be hashable or an array, got {kind}"
+        f"static argument '{name}' of kernel 'scaled' must be hashable or an array, got {kind}"
     ]
 
 
 @pytest.mark.parametrize(("value", "kind"), [([[1.0, 2.0]], "list"), (3.0, "float"), ((1, 2), "tuple")])
 def test_a_list_or_a_number_for_an_array(value, kind):
     assert refused(TypeError, value, 1)[:4] == [
-        f"argument 'x' of kernel scaled is used as a tensor (.shape), and is a {kind}",
+        f"argument 'x' of kernel 'scaled' is used as a tensor (.shape), and is a {kind}",
         "  allowed: an array, such as np.array(x)",
         f"  at {__file__}:{scaled.function.__code__.co_firstlineno + 2} in scaled",
         "     out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)",

@@ -20,7 +20,7 @@ from jnki.isa.rules import check_compute_tile, check_engine, wrong_memory
 from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +159,7 @@ def _comparison(c: Comparison, steps: tuple[int, ...], shape: tuple[int, ...]) -
     return Comparison(c.base, steps, tuple(n if step else 1 for n, step in zip(shape, steps)), c.test)
 
 
+@takes_target
 def nc_transpose(
     memory: DeviceMemory,
     *,

@@ -53,13 +53,13 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
 
 
 def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
-    """What `kernel` returns for these arrays, as NumPy arrays.
+    """What `kernel` returns for these arrays, as NumPy arrays, which are writable.
 
     Args:
         kernel: a kernel, with or without a launch grid, or a plain function.
     """
     made = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
-    return jax.tree.map(np.asarray, made(*args, **kwargs))
+    return jax.tree.map(np.array, made(*args, **kwargs))
 
 
 def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
