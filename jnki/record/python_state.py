@@ -22,9 +22,7 @@ from jnki.record.contents import Unseen, contents, restorers
 
 # Who would look further would see data. Nobody knows then, and loops are unrolled.
 _MOST_NODES = 50_000
-_PLAIN = frozenset(
-    (int, str, bytes, bool, type(None), complex, range, slice, type(...), type(NotImplemented), types.CodeType)
-)
+_PLAIN = frozenset((int, str, bytes, bool, type(None), complex, range, type(...), type(NotImplemented), types.CodeType))
 _MISSING = object()
 
 
@@ -99,6 +97,8 @@ class PythonState:
             return value
         if kind is tuple:
             return tuple(map(self._token, value))
+        if kind is slice:
+            return (kind, self._token(value.start), self._token(value.stop), self._token(value.step))
         if kind is float:
             return ("float", repr(value))  # NaN is NaN, and 0.0 is not -0.0
         if kind is Symbol:

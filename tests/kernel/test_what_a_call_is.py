@@ -75,8 +75,6 @@ def test_an_array_without_axes_is_refused_with_both_ways_out(call):
 def test_what_stays_a_list_or_a_number_is_named():
     match = r"argument 'x' of kernel 'scale' is used as a tensor \(.shape\), and is a list"
     with pytest.raises(TypeError, match=match):
-        TypeError, match=r"argument 'x' of kernel 'scale' is used as a tensor \(.shape\), and is a list"
-    ):
         scale([[1.0]], 2)
     with pytest.raises(TypeError, match="argument 'x' of kernel 'scale' is used as a tensor .* and is a float"):
         scale(1.0, 2)

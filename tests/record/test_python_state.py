@@ -636,7 +636,15 @@ def loops_side_by_side(loop, put):
         put(i, 2 * i, 1)
 
 
+def a_slice_of_an_inner_index(loop, put):
+    for i in loop(2):
+        for j in loop(2):
+            part = slice(2 * i + j, 2 * i + j + 1)
+            put(part.start, 1, 1)
+
+
 IS_SAME = [
+    a_slice_of_an_inner_index,
     *(a_name_used_again, a_name_of_the_inner_loop_used_outside, a_list_made_anew, a_constant_object),
     *(a_flag_that_stays, a_function_made_anew, an_array_made_anew, loops_side_by_side),
 ]
