@@ -75,7 +75,10 @@ def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | 
 def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: int, at: Loops) -> jax.Array:
     """A constant or a `[P, 1]` tile as an array of type `kind` that broadcasts against `[P, F...]` of that rank."""
     if isinstance(operand, Access):
-        tile = load(memory, operand, at)
-        tile = cast(tile, operand.dtype, kind) if kind == float32 else tile.astype(kind.storage)
-        return tile.reshape(-1, *(1,) * (rank - 1))
+        return as_columns(cast(load(memory, operand, at), operand.dtype, kind), rank)
     return jnp.asarray(constant(operand, kind))
+
+
+def as_columns(tile: jax.Array, rank: int) -> jax.Array:
+    """A `[P, 1]` tile with trailing axes of size 1 up to `rank`."""
+    return tile.reshape(-1, *(1,) * (rank - 1))

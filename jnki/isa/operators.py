@@ -62,16 +62,23 @@ def _fold(function: Callable[[Any, Any], Any], start: int) -> Callable[..., jax.
 
 
 def _subtract_all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    """The first element of each row minus all others."""
+    """The first element of each row, minus the second, minus the third: in order, as floats are not associative."""
     flat = x.reshape(*x.shape[: min(axis)], -1)
-    return 2 * flat[..., 0] - jnp.sum(flat, axis=-1)
+    return _less(flat[..., 0], flat[..., 1:])
 
 
 def _subtract_enabled(x: jax.Array, enabled: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    """The first enabled element of each row minus all other enabled ones; the others are zero in `x`."""
+    """The first enabled element of each row, minus all other enabled ones in order; the others are zero in `x`."""
     flat = x.reshape(*x.shape[: min(axis)], -1)
     first = jnp.argmax(enabled.reshape(flat.shape), axis=-1, keepdims=True)
-    return 2 * jnp.take_along_axis(flat, first, axis=-1)[..., 0] - jnp.sum(flat, axis=-1)
+    rest = jnp.where(lax.broadcasted_iota(first.dtype, flat.shape, flat.ndim - 1) == first, 0, flat)
+    return _less(jnp.take_along_axis(flat, first, axis=-1)[..., 0], rest)
+
+
+def _less(start: jax.Array, rest: jax.Array) -> jax.Array:
+    """`start - rest[..., 0] - rest[..., 1] - ...`; a zero in `rest` changes nothing."""
+    total, _ = lax.scan(lambda so_far, x: (so_far - x, None), start, jnp.moveaxis(rest, -1, 0))
+    return total
 
 
 def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:

@@ -16,6 +16,7 @@ from jnki.lower.slabs import Slab
 from jnki.lower.trim import trimmed
 from jnki.lower.widen import widened
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
+from jnki.memory.bits import from_twins, to_twins
 from jnki.memory.scatter import write
 from jnki.program.program import Loop, Node
 
@@ -98,22 +99,33 @@ def _batch(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[j
 
 
 def _scan(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[jax.Array, ...]) -> Any:
-    first = tuple(jnp.moveaxis(array, s.axis, 0) for array, s in zip(slabs, how.slabs_in))
-
     def body(carry: Any, xs: Any) -> Any:
         carried, _, fault = carry
-        carried, parts, remade, found = step(carried, *xs)
-        after = (carried, remade, fault.or_else(found) if how.may_fault else fault)
-        return varying_over(axes, after), parts
+        index, first = xs
+        carried, parts, remade, found = step(_arrived(carried), index, _arrived(first))
+        after = (_sent(carried), _sent(remade), fault.or_else(found) if how.may_fault else fault)
+        return varying_over(axes, after), _sent(parts)
 
     carried = tuple(outer.get(b) for b in how.carried)
     remade = tuple(outer.get(b) for b in how.remade)
-    xs = (jnp.arange(loop.symbol.trips, dtype=jnp.int32), first)
+    first = tuple(_with_axis(to_twins(array), s.axis, 0) for array, s in zip(slabs, how.slabs_in))
     axes = varying_axes(outer, slabs)
-    before = varying_over(axes, (carried, remade, outer.fault))
-    (carried, remade, fault), parts = lax.scan(body, before, xs)
-    parts = tuple(jnp.moveaxis(array, 0, s.axis) for array, s in zip(parts, how.slabs_out))
-    return carried, parts, remade, fault
+    before = varying_over(axes, (_sent(carried), _sent(remade), outer.fault))
+    (carried, remade, fault), parts = lax.scan(body, before, (jnp.arange(loop.symbol.trips, dtype=jnp.int32), first))
+    parts = tuple(_with_axis(arrays, 0, s.axis) for arrays, s in zip(parts, how.slabs_out))
+    return _arrived(carried), _arrived(parts), _arrived(remade), fault
+
+
+def _sent(arrays: tuple[jax.Array, ...]) -> tuple[Any, ...]:
+    return tuple(map(to_twins, arrays))
+
+
+def _arrived(arrays: tuple[Any, ...]) -> tuple[jax.Array, ...]:
+    return tuple(map(from_twins, arrays))
+
+
+def _with_axis(arrays: Any, source: int, destination: int) -> Any:
+    return jax.tree.map(lambda array: jnp.moveaxis(array, source, destination), arrays)
 
 
 def _slabs_of(array: jax.Array, slab: Slab) -> jax.Array:

@@ -16,6 +16,7 @@ from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store
 from jnki.isa.rules import check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.memory.bits import chosen
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
@@ -70,7 +71,7 @@ class AffineSelect(Instruction):
         tile = cast(load(memory, self.on_true, at), self.on_true.dtype, self.dst.dtype)
         if self.pred is not None:
             other = cast(jnp.float32(self.on_false), float32, self.dst.dtype)
-            tile = jnp.where(self.pred.evaluate(self.on_true.shape, at), tile, other)
+            tile = chosen(self.pred.evaluate(self.on_true.shape, at), tile, other)
         return store(memory, self.dst, tile, at, self.mask)
 
 

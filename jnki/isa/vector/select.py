@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
-
 from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
@@ -14,6 +12,7 @@ from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.memory.bits import chosen
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
@@ -47,12 +46,12 @@ class Select(Instruction):
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         shape = self.dst.shape
         condition = cast(load(memory, self.condition, at), self.condition.dtype, bool_).reshape(shape)
-        chosen = cast(load(memory, self.on_true, at), self.on_true.dtype, self.dst.dtype).reshape(shape)
+        value = cast(load(memory, self.on_true, at), self.on_true.dtype, self.dst.dtype).reshape(shape)
         if isinstance(self.on_false, Access):
             other = cast(load(memory, self.on_false, at), self.on_false.dtype, self.dst.dtype).reshape(shape)
         else:
             other = constant(self.on_false, self.dst.dtype)
-        return store(memory, self.dst, jnp.where(condition, chosen, other), at, self.mask)
+        return store(memory, self.dst, chosen(condition, value, other), at, self.mask)
 
 
 @takes_target

@@ -11,6 +11,7 @@ from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
+from jnki.isa.bitvec import as_bits_of
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load
 from jnki.isa.operators import OPERATORS, operator
@@ -88,7 +89,11 @@ class TensorReduce(Instruction):
             result = operator.masked_reduction(value, mask, axis=axis)
         else:
             result = operator.reduction(value, axis=axis)
-        result = cast(-result if self.negate else result, kind, self.dst.dtype).reshape(self.dst.shape)
+        if operator.is_bitvec:
+            result = as_bits_of(result, kind, self.dst.dtype)
+        else:
+            result = cast(-result if self.negate else result, kind, self.dst.dtype)
+        result = result.reshape(self.dst.shape)
         return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
 
 

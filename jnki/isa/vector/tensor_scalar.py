@@ -4,14 +4,17 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
+
 from jnki.access.access import Access
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref
-from jnki.dtypes import cast, float32
+from jnki.dtypes import ElementType, cast, float32
+from jnki.isa.bitvec import as_bits_of, immediate, on_bits
 from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import load, per_partition, store, tiles, where_enabled
+from jnki.isa.operands import as_columns, load, per_partition, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask, check_vector
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
@@ -107,6 +110,18 @@ class TensorScalar(Instruction):
                 given=f"{self.op0}, {self.op1}",
                 allowed="two operators of one kind",
             )
+        self._check_immediates()
+
+    def _check_immediates(self) -> None:
+        for op, operand, _, argument in self.steps:
+            works_on_bits = OPERATORS[op].is_bitvec and OPERATORS[op].arity == 2
+            if works_on_bits and not isinstance(operand, Access) and immediate(operand, self.data.dtype) is None:
+                raise self.error(
+                    f"tensor_scalar.{argument}",
+                    f"'{op}' works on bits, and '{argument}' has none that fit",
+                    given=f"{argument}={operand} beside data of {self.data.dtype}",
+                    allowed=f"an integer of {8 * self.data.dtype.size_bytes} bits, or a [P, 1] tile of integers",
+                )
 
     def _check_engine(self, target: Target) -> None:
         check_engine(self, self.engine, (Engine.vector, Engine.scalar, Engine.gpsimd))
@@ -127,7 +142,8 @@ class TensorScalar(Instruction):
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         value, kind = load(memory, self.data, at).reshape(self.dst.shape), self.data.dtype
-        if not OPERATORS[self.op0].is_bitvec:
+        is_bitvec = OPERATORS[self.op0].is_bitvec
+        if not is_bitvec:
             value, kind = cast(value, kind, float32), float32
         for op, operand, reverse, _ in self.steps:
             operator = OPERATORS[op]
@@ -135,10 +151,29 @@ class TensorScalar(Instruction):
             if operator.arity == 1:
                 value = operator.function(value)
                 continue
-            other = per_partition(memory, operand, kind, value.ndim, at)
+            other, other_kind = self._other(memory, operand, kind, at)
             other = where_enabled(other, self.mask, self.dst.shape, at)
-            value = operator.function(other, value) if reverse else operator.function(value, other)
-        return store(memory, self.dst, cast(value, kind, self.dst.dtype), at, self.mask)
+            left, right = (value, kind), (other, other_kind)
+            if reverse:
+                left, right = right, left
+            if is_bitvec:
+                value, kind = on_bits(operator, *left, *right)
+            else:
+                value = operator.function(left[0], right[0])
+        result = as_bits_of(value, kind, self.dst.dtype) if is_bitvec else cast(value, kind, self.dst.dtype)
+        return store(memory, self.dst, result, at, self.mask)
+
+    def _other(
+        self, memory: DeviceMemory, operand: Operand, kind: ElementType, at: Loops
+    ) -> tuple[jax.Array, ElementType]:
+        """The operand beside a value of type `kind`: bits of its own type for a bitvec operator, else float32."""
+        if kind == float32:
+            return per_partition(memory, operand, float32, len(self.dst.shape), at), float32
+        if isinstance(operand, Access):
+            return as_columns(load(memory, operand, at), len(self.dst.shape)), operand.dtype
+        bits = immediate(operand, kind)
+        assert bits is not None
+        return bits, kind
 
 
 @takes_target

@@ -4,19 +4,17 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
-
 from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
-from jnki.dtypes import ElementType, cast, float32
+from jnki.dtypes import cast, float32
+from jnki.isa.bitvec import as_bits_of, on_bits
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.operators import OPERATORS, Operator
 from jnki.isa.operators import operator as operator_of
-from jnki.isa.promotion import promote
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -117,21 +115,15 @@ class TensorTensor(Instruction):
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         a, b = load(memory, self.data1, at), load(memory, self.data2, at)
         a, b = (where_enabled(x.reshape(self.dst.shape), self.mask, self.dst.shape, at) for x in (a, b))
+        if self.operator.is_bitvec:
+            bits, kind = on_bits(self.operator, a, self.data1.dtype, b, self.data2.dtype)
+            return store(memory, self.dst, as_bits_of(bits, kind, self.dst.dtype), at, self.mask)
         if self.on_integers:
             value, kind = self.operator.function(a, b), self.data1.dtype
         else:
-            value, kind = combine(self.operator, a, self.data1.dtype, b, self.data2.dtype)
+            numbers = (cast(x, access.dtype, float32) for x, access in ((a, self.data1), (b, self.data2)))
+            value, kind = self.operator.function(*numbers), float32
         return store(memory, self.dst, cast(value, kind, self.dst.dtype), at, self.mask)
-
-
-def combine(
-    op: Operator, a: jax.Array, a_type: ElementType, b: Any, b_type: ElementType
-) -> tuple[jax.Array, ElementType]:
-    """`a <op> b` and the type that it is in: float32, or the common integer type for a bitvec operator."""
-    if op.is_bitvec:
-        common = promote(a_type, b_type)
-        return op.function(a.astype(common.storage), b.astype(common.storage)), common
-    return op.function(cast(a, a_type, float32), cast(b, b_type, float32)), float32
 
 
 @takes_target
