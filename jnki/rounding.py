@@ -53,16 +53,35 @@ def _power_of_two(exponent: jax.Array) -> jax.Array:
 
 
 def nearest_half(value: jax.Array, dtype: np.dtype, exponent_bits: int, mantissa_bits: int) -> jax.Array:
-    """float32 converted to bfloat16 or float16, ties to even; a NaN stays a NaN.
-
-    XLA's CPU compiler converts to these two exactly (all 2^32 inputs were compared) and several times faster than
-    the arithmetic that other backends need, which may keep excess precision where a conversion is undone.
-    """
+    """float32 converted to bfloat16 or float16, ties to even; a NaN stays a NaN."""
+    if exponent_bits == 8:
+        return nearest_bfloat16(value)
+    # XLA's CPU compiler converts to float16 exactly (all 2^32 inputs were compared) and several times faster than the
+    # arithmetic that other backends need, which may keep excess precision where a conversion is undone.
     return lax.platform_dependent(
         value,
         cpu=lambda v: lax.convert_element_type(v, dtype),
         default=lambda v: lax.convert_element_type(nearest_float(v, exponent_bits, mantissa_bits), dtype),
     )
+
+
+@jax.custom_jvp
+def nearest_bfloat16(value: jax.Array) -> jax.Array:
+    """float32 converted to bfloat16 on its bits: the upper half, rounded. The tangent is converted too.
+
+    A CPU with an instruction for it takes subnormals for zero, one without does not, and XLA uses what there is.
+    """
+    bits = lax.bitcast_convert_type(value, np.uint32)
+    upper = bits >> 16
+    nearest = (bits + 0x7FFF + (upper & 1)) >> 16
+    is_nan = (bits & 0x7FFFFFFF) > 0x7F800000
+    chosen = jnp.where(is_nan, upper | 0x40, nearest).astype(np.uint16)
+    return lax.bitcast_convert_type(chosen, jnp.bfloat16)
+
+
+@nearest_bfloat16.defjvp
+def _nearest_bfloat16_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    return nearest_bfloat16(*primals), lax.convert_element_type(tangents[0], jnp.bfloat16)
 
 
 def nearest_integer(value: jax.Array, dtype: np.dtype) -> jax.Array:

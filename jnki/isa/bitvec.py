@@ -1,8 +1,9 @@
 """The bitvec operators: bits in, bits out, whatever numbers they spell.
 
 Operands of different widths are brought to the wider one, each extended as its own type is (a sign, or zeros). The
-result has the wider type; stored in a type of the same width it keeps its bits, in a narrower one the low bits, in a
-wider one it is extended. Nothing saturates, and no bit goes through float32.
+result has the wider type, and of two types of one width the unsigned one; a bool is a byte of 0 or 1 beside an integer.
+Stored in a type of the same width the result keeps its bits, in a narrower one the low bits, in a wider one it is
+extended. Nothing saturates, and no bit goes through float32.
 """
 
 from typing import Any
@@ -27,7 +28,7 @@ def on_bits(
         count = lax.bitcast_convert_type(as_bits_of(b, b_type, _word(4, b_type)), np.uint32)
         most = np.uint32(8 * a_type.size_bytes)
         return op.function(a, jnp.minimum(count, most).astype(a_type.storage)), a_type
-    common = a_type if a_type.size_bytes >= b_type.size_bytes else b_type
+    common = max(a_type, b_type, key=lambda t: (t.size_bytes, t.is_integer, not t.is_signed))
     return op.function(as_bits_of(a, a_type, common), as_bits_of(b, b_type, common)), common
 
 

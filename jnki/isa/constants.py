@@ -1,5 +1,6 @@
 """Numbers that a kernel writes into an instruction: what they may be, and what they are in an element type."""
 
+import struct
 from typing import Any
 
 import jax.numpy as jnp
@@ -44,3 +45,8 @@ def as_number(instruction: str, value: Any) -> float | int | bool:
                 given=f"{type(value).__name__} {value}"[:120],
                 allowed="a Python or NumPy scalar",
             )
+
+
+def exact(value: Any) -> Any:
+    """What tells numbers apart that do not mean the same bits: 1, 1.0 and True; 0.0 and -0.0; one NaN and another."""
+    return (type(value), struct.pack("<d", value) if isinstance(value, float) else value)

@@ -12,6 +12,7 @@ from jnki.access.bounds import check_bounds
 from jnki.access.index import IndexValue
 from jnki.access.mask import Mask
 from jnki.errors import RuleError
+from jnki.isa.constants import exact
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import Location
 from jnki.target import Target
@@ -45,6 +46,24 @@ class Instruction:
 
     mask: Mask | None = None
     location: Location | None = field(default=None, compare=False, repr=False)
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass would compare constants by value, and 0.0 is not -0.0. It keeps what a class brings.
+        cls.__eq__ = Instruction._equals  # type: ignore[method-assign,assignment]
+        cls.__hash__ = Instruction._hash  # type: ignore[method-assign,assignment]
+
+    def _compared(self) -> tuple[Any, ...]:
+        values = (getattr(self, f.name) for f in dataclasses.fields(self) if f.compare)
+        return tuple(exact(v) if isinstance(v, (bool, int, float)) else v for v in values)
+
+    def _equals(self, other: object) -> bool:
+        """Whether both are the same instruction on the same operands, constants bit for bit."""
+        if self is other:
+            return True
+        return type(self) is type(other) and self._compared() == other._compared()
+
+    def _hash(self) -> int:
+        return hash((type(self), self._compared()))
 
     def operands(self) -> dict[str, Access]:
         """All operands by name, index tiles aside."""

@@ -133,6 +133,13 @@ def check_bitvec(instruction: Instruction, operator: Operator, *accesses: Access
             given=", ".join(str(a.dtype) for a in accesses),
             allowed="integer operands and results",
         )
+    if operator.name in ("left_shift", "right_shift") and any(a.dtype.name == "bool" for a in accesses):
+        raise instruction.error(
+            f"{instruction.name}.bitvec",
+            f"'{operator.name}' needs bits to shift",
+            given=", ".join(str(a.dtype) for a in accesses),
+            allowed="integers; a bool has one bit",
+        )
 
 
 def check_vector(instruction: Instruction, operand: str, value: Access, data: Access, rule: str | None = None) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
+from jnki.isa.constants import exact
 from jnki.record.contents import Unseen, contents, restorers
 
 # Who would look further would see data. Nobody knows then, and loops are unrolled.
@@ -100,7 +101,7 @@ class PythonState:
         if kind is slice:
             return (kind, self._token(value.start), self._token(value.stop), self._token(value.step))
         if kind is float:
-            return ("float", repr(value))  # NaN is NaN, and 0.0 is not -0.0
+            return exact(value)
         if kind is Symbol:
             return self._loop_of(value)
         if kind is Affine:

@@ -8,6 +8,7 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.mask import Mask
+from jnki.isa.constants import exact
 from jnki.program.program import Loop, Node
 
 
@@ -46,7 +47,7 @@ def _same(a: Any, b: Any, renamed: dict[Symbol, Symbol]) -> bool:
         return False
     match a:
         case float():
-            return repr(a) == repr(b)  # NaN is NaN, and 0.0 is not -0.0
+            return exact(a) == exact(b)
         case Affine():
             if a.constant != b.constant or len(a.terms) != len(b.terms):
                 return False

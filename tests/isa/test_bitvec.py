@@ -35,7 +35,8 @@ def bits_as(number, dtype):
 
 
 def wider(a, b):
-    return a if np.dtype(a).itemsize >= np.dtype(b).itemsize else b
+    """The wider type; of two of one width the unsigned one."""
+    return max(a, b, key=lambda t: (np.dtype(t).itemsize, np.dtype(t).kind == "u"))
 
 
 def expected(op, a, b, dtype):
@@ -130,3 +131,16 @@ def test_reductions_keep_bits(op):
         for number in rest:
             total = OPERATORS[op](total, number)
         assert int(result) == bits_as(bits_as(total, source), dtype)
+
+
+def test_a_bool_is_a_byte_beside_an_integer():
+    flags, numbers = np.array([True, False, True, False]), np.array([2, 2, 3, 1], np.uint8)
+    for op, wanted in (("bitwise_and", [0, 0, 1, 0]), ("bitwise_or", [3, 2, 3, 1]), ("bitwise_xor", [3, 2, 2, 1])):
+        np.testing.assert_array_equal(combined(op, flags, numbers, np.uint8), wanted)
+        np.testing.assert_array_equal(combined(op, numbers, flags, np.uint8), wanted)
+        np.testing.assert_array_equal(combined(op, numbers, flags, np.bool_), np.array(wanted) != 0)
+
+
+def test_a_bool_has_nothing_to_shift():
+    with pytest.raises(RuleError, match="tensor_tensor.bitvec: tensor_tensor: 'left_shift' needs bits to shift"):
+        combined("left_shift", np.array([True]), np.array([1], np.int32), np.int32)

@@ -125,3 +125,15 @@ def test_c04_bounds_are_checked_with_the_mask() -> None:
     with pytest.raises(RuleError, match="err_tensor_access_out_of_bound"):
         TensorCopy(dst=dst, src=src).check(TRN2)
     assert isinstance(4 * i + P < 10, Mask)
+
+
+def test_instructions_are_equal_where_their_constants_mean_the_same_bits() -> None:
+    nans = [np.nan, -np.nan]
+    values = [0.0, -0.0, 0, False, 1, 1.0, True, *nans]
+    memsets = [Memset(dst=tile("a", 4, 6), value=value) for value in values]
+    for a, x in enumerate(memsets):
+        for b, y in enumerate(memsets):
+            assert (x == y) == (a == b)
+            assert a != b or hash(x) == hash(Memset(dst=tile("a", 4, 6), value=values[a]))
+    assert Memset(dst=tile("a", 4, 6), value=float("nan")) == memsets[values.index(nans[0])]
+    assert memsets[0] != TensorCopy(dst=tile("a", 4, 6), src=tile("a", 4, 6))

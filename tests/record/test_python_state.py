@@ -90,6 +90,13 @@ def a_sign_of_zero(loop, put):
         zero = -zero
 
 
+def a_sign_of_nan(loop, put):
+    v = -float("nan")
+    for i in loop(TRIPS):
+        put(i, i, v)
+        v = float("nan")
+
+
 def names_that_change_places(loop, put):
     a, b = 1, 2
     for i in loop(TRIPS):
@@ -559,7 +566,7 @@ def a_while_loop(loop, put):
 
 
 CARRIES = [
-    *(a_flag, a_number, a_number_that_shows_late, a_float, a_sign_of_zero, names_that_change_places),
+    *(a_flag, a_number, a_number_that_shows_late, a_float, a_sign_of_zero, a_sign_of_nan, names_that_change_places),
     *(three_names_that_rotate, lists_that_rotate, a_list, a_list_of_indices, a_dict, a_dict_by_index),
     *(equal_lists_that_change_places, a_default_dict, a_set, a_deque, a_tuple_in_a_list, an_object),
     *(an_object_with_slots, a_namespace, a_class, a_class_attribute, a_closure, a_closure_of_another_function),
@@ -685,7 +692,8 @@ def test_what_python_carries_is_what_the_iterations_see(body):
     expected = in_numpy(body)
     for loop in (nl.static_range, nl.sequential_range, nl.affine_range):
         with jax.disable_jit():
-            np.testing.assert_array_equal(as_kernel(body, loop)(X), expected, err_msg=loop.__name__)
+            found = as_kernel(body, loop)(X)
+            np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32), err_msg=loop.__name__)
 
 
 @pytest.mark.parametrize("body", IS_SAME, ids=lambda b: b.__name__)
