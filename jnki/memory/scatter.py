@@ -58,6 +58,16 @@ def write(
     return _write_elements(array, access, value, at, rows, enabled)
 
 
+def updated(array: jax.Array, window: jax.Array, starts: Any) -> jax.Array:
+    """`array` with `window` at `starts`.
+
+    The barrier is for XLA's CPU compiler (openxla/xla issue 49176). Where the window comes from other places of one
+    array (`t[1:] = t[:-1]`) and a reshape follows, in the kernel or around it, it fuses both with the update, works in
+    place, and reads what it has written.
+    """
+    return lax.optimization_barrier(lax.dynamic_update_slice(array, window, starts))
+
+
 def _rows_to_write(access: Access) -> Block | None:
     """The window of each row of an indirect access, where different rows are the same window or disjoint ones."""
     if access.indirect is None or (block := row_block_of(access)) is None or block.broadcast:
@@ -86,7 +96,7 @@ def _write_block(
         else:
             before = old if whole else lax.dynamic_slice(old, starts, block.window_shape)
             window = merged(before, new, block, mask)
-        return window if whole else lax.dynamic_update_slice(old, window, starts)
+        return window if whole else updated(old, window, starts)
 
     if enabled is None:
         return as_bits(lambda old, new, *s: update(old, new, None, *s), array, value, indices=tuple(starts))
@@ -129,7 +139,7 @@ def _write_rows(
         if found.shape == old.shape:
             return jnp.where(written, found, old)
         before = lax.dynamic_slice(old, corner, found.shape)
-        return lax.dynamic_update_slice(old, jnp.where(written, found, before), corner)
+        return updated(old, jnp.where(written, found, before), corner)
 
     starts = _starts_of(starts, is_last, array)
     return as_bits(select, array, value, indices=(starts, last, *corner), of_tangents=scatter)
