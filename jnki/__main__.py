@@ -119,6 +119,8 @@ def main(argv: Sequence[str]) -> None:
     # For the rest of the process: exit handlers and threads of the program outlive this call.
     sys.excepthook = user_traceback.excepthook
     serve.install()
+    # `multiprocessing` hands the path to the processes that it spawns. Behind the program's folder, before all others.
+    sys.path.insert(0 if sys.flags.safe_path else 1, serve.PATH)
     match command.kind:
         case "script":
             _run_script(command.subject, command.args)

@@ -5,7 +5,39 @@ and the user's source line. Run-time faults are not here: they are data (`jnki.m
 a call, where they become a plain `IndexError`.
 """
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
 from jnki.source import Location, user_location
+
+_KEPT: ContextVar[list[Exception] | None] = ContextVar("jnki_errors", default=None)
+
+
+@contextmanager
+def keeping_errors() -> Iterator[list[Exception]]:
+    """Inside, each error about a kernel is in the list, in order, whether or not the kernel swallows it."""
+    kept: list[Exception] = []
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
+
+
+def forget(error: Exception) -> None:
+    """Says of an error that jnki itself has dealt with it."""
+    kept = _KEPT.get()
+    if kept is not None and error in kept:
+        kept.remove(error)
+
+
+def _keep(error: Exception) -> None:
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.append(error)
 
 
 class RuleError(ValueError):
@@ -31,6 +63,18 @@ class RuleError(ValueError):
         if self.location is not None:
             lines.append(f"  at {self.location.describe()}")
         super().__init__("\n".join(lines))
+        _keep(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as it stands: its text and its place were settled where it was raised."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[RuleError], args: tuple[Any, ...], state: dict[str, Any]) -> RuleError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 class OutsideKernelError(RuleError):
@@ -47,4 +91,40 @@ class OutsideKernelError(RuleError):
 def not_modelled(what: str) -> NotImplementedError:
     """The exception for something documented that jnki does not model yet: it names itself."""
     at = user_location()
-    return NotImplementedError(f"jnki does not model {what} yet" + (f"\n  at {at.describe()}" if at else ""))
+    error = NotImplementedError(f"jnki does not model {what} yet" + (f"\n  at {at.describe()}" if at else ""))
+    _keep(error)
+    return error
+
+
+def misfit(signature: inspect.Signature, spelled: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """What is wrong with the arguments of a call, with the user's line; None where they fit the signature."""
+    try:
+        signature.bind(*args, **kwargs)
+        return None
+    except TypeError:
+        pass
+    parameters = signature.parameters.values()
+    kinds = {p.kind for p in parameters}
+    by_place = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    takes = f"it takes {', '.join((*by_place, *by_name)) or 'no argument by name'}"
+    any_name = inspect.Parameter.VAR_KEYWORD in kinds
+    unexpected = [name for name in kwargs if not any_name and name not in (*by_place, *by_name)]
+    required = [name for name in (*by_place, *by_name) if signature.parameters[name].default is inspect.Parameter.empty]
+    missing = [name for name in required if name not in kwargs and name not in by_place[: len(args)]]
+    if len(args) > len(by_place) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        text = f"{spelled}() takes {len(by_place)} positional arguments but {len(args)} were given"
+        if named := [name for name in by_name if name not in kwargs][: len(args) - len(by_place)]:
+            each = ", ".join((*("..." for _ in by_place), *(f"{name}=..." for name in named)))
+            text += f"; {' and '.join(f'{name}=' for name in named)} {'are' if named[1:] else 'is'} given by name: "
+            text += f"{spelled}({each})"
+    elif unexpected:
+        text = f"{spelled}() got an unexpected keyword argument '{unexpected[0]}'; {takes}"
+        if unexpected[0] == "dst":
+            text += ", and returns its result, as all of the legacy dialect but dma_copy and store do"
+    elif missing:
+        text = f"{spelled}() is called without '{missing[0]}'; {takes}"
+    else:
+        text = f"{spelled}() got multiple values for one argument; {takes}"
+    at = user_location()
+    return text + (f"\n  at {at.describe()}" if at is not None else "")

@@ -10,11 +10,14 @@ that is installed there comes back with `uninstall`.
     import jnki.serve
     jnki.serve.install()
 
-The aliases belong to the process. A process that a served script starts has to install them again.
+The aliases belong to the process. A process that `multiprocessing` spawns gets `sys.path` from its parent; with
+`PATH` on it, which `python -m jnki` adds, the aliases are installed there by the first import. Any other process has
+to install them itself.
 """
 
 import importlib
 import importlib.util
+import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,8 +83,37 @@ class _Served(Loader):
         module.__spec__ = module.__spec__.loader_state
 
 
+@dataclass(frozen=True)
+class Unserved(MetaPathFinder):
+    """A `sys.meta_path` finder, the last one, that says of a package which nobody found why jnki does not serve it.
+
+    Attributes:
+        name: the package.
+        why: what a user is told.
+    """
+
+    name: str
+    why: str
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """None, for anything but the package.
+
+        Raises:
+            ModuleNotFoundError: it is the package, and no finder in front of this one knows it.
+        """
+        if fullname == self.name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}: {self.why}", name=fullname)
+
+
 ALIASES: tuple[Alias, ...] = (Alias(prefix="neuronxcc", served_by="jnki.neuronxcc"),)
 """The dialects that jnki serves under the vendor's names."""
+
+UNSERVED: tuple[Unserved, ...] = (
+    Unserved("nki", "jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the package 'nki'"),
+)
+"""The dialects that it does not serve yet."""
+PATH = str(pathlib.Path(__file__).resolve().parent / "on_path")
+"""A folder for `sys.path`, handed on to spawned processes: importing a dialect from it installs the aliases."""
 
 
 def install(aliases: Iterable[Alias] = ALIASES) -> None:
@@ -95,6 +127,7 @@ def install(aliases: Iterable[Alias] = ALIASES) -> None:
         for name in alias.modules():
             _refuse_foreign(alias, name)
     sys.meta_path[:0] = new
+    sys.meta_path += [package for package in UNSERVED if package not in sys.meta_path]
 
 
 def _refuse_foreign(alias: Alias, name: str) -> None:
@@ -114,6 +147,8 @@ def uninstall(aliases: Iterable[Alias] = ALIASES) -> None:
             sys.meta_path.remove(alias)
             for name in alias.modules():
                 del sys.modules[name]
+    if not any(isinstance(finder, Alias) for finder in sys.meta_path):
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in UNSERVED]
 
 
 @contextmanager

@@ -1,11 +1,14 @@
-"""Where in the user's source an instruction was written."""
+"""Where in the user's source an instruction was written, and by which function of NKI."""
 
 import linecache
 import os
 import sys
+import warnings
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 
+_CALLED: ContextVar[str | None] = ContextVar("jnki_called", default=None)
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -52,3 +55,33 @@ def user_location() -> Location | None:
     if frame is None:
         return None
     return Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warns at the user's line: the innermost one that is neither in this package nor in JAX."""
+    jax = getattr(sys.modules.get("jax"), "__path__", ())
+    machinery = (_PACKAGE, *(os.path.abspath(folder) + os.sep for folder in jax))
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(machinery):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)
+
+
+class calling:
+    """Inside, the user has called the function that is spelled `name`; the outermost one counts."""
+
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._token = _CALLED.set(_CALLED.get() or self._name)
+
+    def __exit__(self, *_: object) -> None:
+        _CALLED.reset(self._token)
+
+
+def called() -> str | None:
+    """The function of NKI that the user's line calls, as it is spelled there; None where that is not known."""
+    return _CALLED.get()

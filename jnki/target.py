@@ -5,7 +5,10 @@ What no source states for a target is None there, never a guess; a rule or an an
 Where two pages give different HBM bandwidths, the NKI architecture guide is taken, for all targets alike.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 _KIB = 1024
 _GIB = 1024**3
@@ -265,3 +268,18 @@ def target(spec: str | Target) -> Target:
         if isinstance(spec, str) and spec.lower() == known.name:
             return known
     raise ValueError(f"{spec!r} is not a target\n  allowed: {', '.join(t.name for t in TARGETS)}, or a Target")
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes_target(function: F) -> F:
+    """A function whose keyword argument `target` may be a target or its name, and nothing else."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if "target" in kwargs:
+            kwargs["target"] = target(kwargs["target"])
+        return function(*args, **kwargs)
+
+    return cast(F, checked)

@@ -24,7 +24,7 @@ ORDER = (
     ("tiles",),
     ("kernel",),
     ("neuronxcc", "nki", "testing"),
-    ("serve", "user_traceback"),
+    ("serve", "on_path", "user_traceback"),
     ("__main__",),
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

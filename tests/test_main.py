@@ -39,7 +39,7 @@ import os, sys
 print(sys.argv)
 print(__name__, __package__, __spec__ and __spec__.name)
 print(globals().get("__file__"))
-print(os.path.realpath(sys.path[0] or "."), [p for p in sys.path[1:] if "site" not in p])
+print(os.path.realpath(sys.path[0] or "."), [p for p in sys.path[1:] if "site" not in p and "on_path" not in p])
 print(sys.modules["__main__"].__dict__ is globals())
 class Here: pass
 import pickle; pickle.loads(pickle.dumps(Here))
@@ -213,7 +213,7 @@ def test_an_import_error_inside_a_module_that_runs_keeps_its_traceback(tmp_path)
 
 
 def test_nothing_is_put_on_the_path_where_python_must_not(tmp_path):
-    code = "import sys; print('' in sys.path, sys.path[0])"
+    code = "import sys; print('' in sys.path, [p for p in sys.path if 'on_path' not in p][0])"
     expected = python("-P", "-c", code, cwd=tmp_path).stdout
     assert python("-P", "-m", "jnki", "-c", code, cwd=tmp_path).stdout == expected
 
@@ -286,3 +286,27 @@ def test_a_malformed_command_line_is_named_with_status_2(argv, message, capsys):
         parse(argv.split())
     assert caught.value.code == 2
     assert capsys.readouterr().err.endswith(f"python -m jnki: {message}\n")
+
+
+def test_spawned_processes_are_served_too(tmp_path):
+    (tmp_path / "spawns.py").write_text(
+        "import multiprocessing, sys\n"
+        "import neuronxcc.nki.language as nl\n"
+        "from jnki.neuronxcc.nki import language\n"
+        "def work(n):\n"
+        "    return n + 1, nl is language, sys.modules['neuronxcc'].__name__\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(work, [1]))\n"
+    )
+    root = Path(__file__).parents[1]
+    for command in (["spawns.py"], ["-m", "spawns"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "jnki", *command],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(root)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout == "[(2, True, 'jnki.neuronxcc')]\n", done.stderr

@@ -197,3 +197,25 @@ def test_a_block_that_fails_uninstalls():
 
 def test_jnki_serves_the_legacy_dialect():
     assert Alias("neuronxcc", "jnki.neuronxcc") in ALIASES
+
+
+def test_a_package_that_is_not_served_yet_says_so(packages):
+    why = "No module named 'nki': jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the"
+    with serve.serve():
+        with pytest.raises(ModuleNotFoundError, match=why) as error:
+            import nki
+        assert error.value.name == "nki"
+        with serve.serve():
+            pass
+        with pytest.raises(ModuleNotFoundError, match=why):
+            import nki.language
+        (packages / "nki.py").write_text("mine = True")
+        importlib.invalidate_caches()
+        import nki
+
+        assert nki.mine
+        del sys.modules["nki"]
+    (packages / "nki.py").unlink()
+    importlib.invalidate_caches()
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nki'$"):
+        import nki

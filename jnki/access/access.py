@@ -64,6 +64,8 @@ class Access:
         dims: from the slowest to the fastest.
         indirect: the dynamic offset, if any.
         unchecked: indices that may leave their axis, unless a mask keeps them inside.
+        blocks: on chip, how many dims stand in front of the partition axis, which is dim `blocks`; a tile has none.
+            0 in HBM.
     """
 
     buffer: Buffer
@@ -71,10 +73,12 @@ class Access:
     dims: tuple[Dim, ...]
     indirect: Indirect | None = None
     unchecked: tuple[Bound, ...] = ()
+    blocks: int = 0
 
     @staticmethod
     def whole(buffer: Buffer) -> "Access":
-        return Access(buffer, ZERO, tuple(map(Dim, buffer.strides, buffer.shape)))
+        dims = tuple(map(Dim, buffer.strides, buffer.shape))
+        return Access(buffer, ZERO, dims, blocks=buffer.partition_axis)
 
     @lazy
     def shape(self) -> tuple[int, ...]:
@@ -118,7 +122,7 @@ class Access:
             return self
         indirect = self.indirect and replace(self.indirect, index=self.indirect.index.substitute(symbol, value))
         unchecked = tuple(replace(b, base=b.base.substitute(symbol, value)) for b in self.unchecked)
-        return Access(self.buffer, self.offset.substitute(symbol, value), self.dims, indirect, unchecked)
+        return Access(self.buffer, self.offset.substitute(symbol, value), self.dims, indirect, unchecked, self.blocks)
 
     def restricted(self, box: tuple[tuple[int, int], ...]) -> "Access":
         """The part of this (direct) access at the half-open range `box[d]` of each dim."""
@@ -128,7 +132,7 @@ class Access:
             offset = offset + dim.step * low
             dims.append(Dim(dim.step, high - low))
             unchecked = [replace(b, base=b.base + b.steps[d] * low) for b in unchecked]
-        return Access(self.buffer, offset, tuple(dims), None, tuple(unchecked))
+        return Access(self.buffer, offset, tuple(dims), None, tuple(unchecked), self.blocks)
 
     def __str__(self) -> str:
         """`name[shape]` for a whole buffer; else offset and dims as the hardware has them."""

@@ -10,6 +10,7 @@ import numpy as np
 from jnki.access.affine import Affine, Symbol
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.mask import Comparison, Mask, Test
+from jnki.access.number import StandsForNumber
 from jnki.errors import RuleError, not_modelled
 
 
@@ -29,8 +30,8 @@ class IndexValue:
         return f"{self.base}{dims}"
 
 
-@dataclass(frozen=True, eq=False)
-class Index:
+@dataclass(frozen=True, eq=False, repr=False)
+class Index(StandsForNumber):
     """Integers that are affine in their position: element `d` has the value `base + sum(steps[k] * d[k])`.
 
     A loop index is the case of rank 0. Sums and differences of indices broadcast as NumPy arrays do, products
@@ -122,8 +123,8 @@ class Index:
     def __truediv__(self, other: Any) -> Any:
         return _fold(self, other, operator.truediv, "/")
 
-    def __pow__(self, other: Any) -> Any:
-        return _fold(self, other, operator.pow, "**")
+    def __pow__(self, other: Any, modulus: Any = None) -> Any:
+        return _fold(self, other, operator.pow, "**") if modulus is None else super().__pow__(other, modulus)
 
     def __rfloordiv__(self, other: Any) -> Any:
         return NonAffine((other, self), "//")
@@ -160,25 +161,23 @@ class Index:
 
     # Where Python needs a number.
 
-    def __hash__(self) -> int:
-        return hash(self.__index__())
+    @property
+    def is_one(self) -> bool:
+        return not self.shape
 
-    def __index__(self) -> int:
+    def number(self) -> int:
         if self._is_number:
             return self.base.constant
         if self.ndim:
             raise RuleError(
                 "err_control_flow_condition_depending_on_arange",
                 "Python needs one number where the kernel passes nl.arange or nl.mgrid values",
-                given=str(self),
+                given=self.describe(),
                 allowed="a loop index or an integer",
             )
         raise NeedsConcrete(self.base.symbols)
 
-    __int__ = __index__
-
-    def __float__(self) -> float:
-        return float(self.__index__())
+    __hash__ = StandsForNumber.__hash__
 
     def __bool__(self) -> bool:
         return bool(self != 0)
@@ -214,14 +213,18 @@ class Index:
         raise RuleError(
             "err_cannot_assign_to_index",
             "an index does not support item assignment",
-            given=str(self),
+            given=self.describe(),
             allowed="nisa.iota(expression, dtype) turns an index into a tile that can be assigned to",
         )
 
     def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a loop index is a number and has no len()")
         return self.shape[0]
 
     def __iter__(self) -> Any:
+        if not self.shape:
+            raise TypeError("a loop index is a number and is not iterable")
         raise not_modelled("iterating over the elements of an index")
 
     @property
@@ -234,18 +237,17 @@ class Index:
     def _steps_in(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (0,) * (len(shape) - self.ndim) + self.steps
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
         dims = "".join(f" + {s}*d{d}" for d, s in enumerate(self.steps) if s)
         return f"index {list(self.shape)} {self.base}{dims}"
 
-    __repr__ = __str__
 
-
-@dataclass(frozen=True, eq=False)
-class NonAffine:
+@dataclass(frozen=True, eq=False, repr=False)
+class NonAffine(StandsForNumber):
     """Arithmetic on indices that left the affine family, such as `i % 2`.
 
-    Used as a number it asks for the loop to be unrolled; used as a mask or over `nl.arange` it is an error.
+    Used as a number it asks for the loop to be unrolled; used as a mask or over `nl.arange` it is an error. It is never
+    computed: with numbers for the indices, Python computes.
     """
 
     operands: tuple[Any, ...]
@@ -262,17 +264,24 @@ class NonAffine:
                     found.update(dict.fromkeys(operand.symbols))
         return tuple(found)
 
-    def _value(self, *_: object) -> Any:
+    @property
+    def is_one(self) -> bool:
+        return bool(self.symbols)
+
+    def number(self) -> Any:
         if not self.symbols:
             raise RuleError(
                 "err_unsupported_expression_in_index",
                 "an index must be an affine expression",
-                given=str(self),
+                given=self.describe(),
                 allowed="sums of indices, and products of an index with an integer",
             )
         raise NeedsConcrete(self.symbols)
 
-    __index__ = __int__ = __float__ = __bool__ = __hash__ = __ceil__ = __floor__ = __round__ = __trunc__ = _value
+    def __index__(self) -> int:
+        return int(self.number())
+
+    __hash__ = StandsForNumber.__hash__
 
     def _more(self, other: Any) -> "NonAffine":
         return NonAffine((self, other), self.operator)
@@ -286,8 +295,10 @@ class NonAffine:
     def __getitem__(self, key: object) -> "NonAffine":
         return self
 
-    def __str__(self) -> str:
-        return f" {self.operator} ".join(f"({o})" for o in self.operands)
+    def describe(self) -> str:
+        return f" {self.operator} ".join(
+            f"({o.describe() if isinstance(o, StandsForNumber) else o})" for o in self.operands
+        )
 
 
 def scalar(value: Affine | Symbol | int) -> Index:
@@ -317,7 +328,11 @@ def _operand(value: Any) -> Any:
         case np.ndarray() if value.ndim == 0 and np.issubdtype(value.dtype, np.integer):
             return scalar(int(value))
         case float() | np.floating():
-            return scalar(int(value)) if value == int(value) else NonAffine((value,), "float")
+            return scalar(int(value)) if float(value).is_integer() else NonAffine((value,), "float")
+        case Mask():
+            return value.number() if not value.shape else NotImplemented
+        case np.ndarray():
+            return NonAffine((value,), "array")
         case _:
             return NotImplemented
 

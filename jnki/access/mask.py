@@ -12,7 +12,8 @@ import numpy as np
 from jax import lax
 
 from jnki.access.affine import Affine, Symbol
-from jnki.access.concrete import NeedsConcrete
+from jnki.access.concrete import NeedsConcrete, is_recording
+from jnki.access.number import StandsForNumber, concrete
 from jnki.errors import RuleError, not_modelled
 
 
@@ -69,17 +70,35 @@ class Comparison:
         return f"{' + '.join(dims + base)} {self.test.value}"
 
 
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """All of `comparisons` hold. Built with `<`, `<=`, `>`, `>=`, `==`, `!=` on indices and joined with `&`."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Mask(StandsForNumber):
+    """All of `comparisons` hold. Built with `<`, `<=`, `>`, `>=`, `==`, `!=` on indices and joined with `&`.
+
+    In a kernel, one that speaks of loop indices alone stands for True or False.
+    """
 
     comparisons: tuple[Comparison, ...]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mask) and self.comparisons == other.comparisons
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Mask) and self.comparisons == other.comparisons:
+            return True
+        if self._is_truth_value and not (isinstance(other, Mask) and not other._is_truth_value):
+            return self.number() == concrete(other)
+        return False if isinstance(other, Mask) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.comparisons)
+        return hash(self.number()) if self._is_truth_value else hash(self.comparisons)
+
+    @property
+    def is_one(self) -> bool:
+        return not self.shape
+
+    @property
+    def _is_truth_value(self) -> bool:
+        return self.is_one and is_recording()
+
+    def number(self) -> bool:
+        return bool(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,10 +115,12 @@ class Mask:
     def symbols(self) -> tuple[Symbol, ...]:
         return tuple(dict.fromkeys(s for c in self.comparisons for s in c.base.symbols))
 
-    def __and__(self, other: object) -> "Mask":
+    def __and__(self, other: object) -> Any:
         if isinstance(other, (bool, np.bool_)):
             return self if other else NEVER
         if not isinstance(other, Mask):
+            if self._is_truth_value and isinstance(other, (int, np.integer, StandsForNumber)):
+                return super().__and__(other)
             raise _not_a_mask(other)
         joined = Mask(self.comparisons + other.comparisons)
         try:
@@ -115,7 +136,9 @@ class Mask:
 
     __rand__ = __and__
 
-    def __or__(self, other: object) -> "Mask":
+    def __or__(self, other: object) -> Any:
+        if self._is_truth_value and not (isinstance(other, Mask) and other.shape):
+            return super().__or__(other)
         raise RuleError(
             "err_unsupported_expression_in_mask",
             "masks are joined with & only",
@@ -124,7 +147,9 @@ class Mask:
         )
 
     __ror__ = __or__
-    __xor__ = __or__
+
+    def __xor__(self, other: object) -> Any:
+        return super().__xor__(other) if self._is_truth_value else self.__or__(other)
 
     def __invert__(self) -> "Mask":
         raise RuleError(
@@ -144,7 +169,7 @@ class Mask:
             raise RuleError(
                 "err_control_flow_condition_depending_on_arange",
                 "control flow (if, while, and, or, not) cannot depend on nl.arange or nl.mgrid",
-                given=str(self),
+                given=self.describe(),
                 allowed="mask=(...) on the instruction, joined with & rather than 'and'",
             )
         raise NeedsConcrete(self.symbols)
@@ -207,7 +232,7 @@ class Mask:
             ranges[dim] = (low, max(low, high))
         return tuple(ranges)
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
         return " & ".join(map(str, self.comparisons))
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jnki.access.access import Access, Bound, Dim, Indirect
+from jnki.access.advanced import rules_of_index_tile
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer, Space
-from jnki.access.subscript import rules_of_index_tile
 from jnki.errors import RuleError
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from jnki.access.access import Access
+from jnki.access.basic import DynamicSlice
 from jnki.access.buffer import Buffer, Space
 from jnki.access.index import Index, IndexValue
 from jnki.access.pattern import hardware_pattern
-from jnki.access.subscript import DynamicSlice, subscript
+from jnki.access.subscript import subscript
 from jnki.dtypes import ElementType, element_type
 
 

@@ -1,12 +1,11 @@
 """Numbers that a kernel writes into an instruction: what they may be, and what they are in an element type."""
 
-import operator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from jnki.access.index import Index, NonAffine
+from jnki.access.number import concrete
 from jnki.dtypes import ElementType, cast, float32, int32
 from jnki.errors import RuleError
 
@@ -29,17 +28,15 @@ def as_number(instruction: str, value: Any) -> float | int | bool:
     Raises:
         RuleError: the argument is no scalar constant.
     """
-    if isinstance(value, (Index, NonAffine)):
-        return operator.index(value)  # a loop index: its loop is recorded again, unrolled
-    match value:
-        case bool() | int() | float():
-            return value
-        case np.bool_():
-            return bool(value)
-        case np.integer():
-            return int(value)
-        case np.generic() | np.ndarray() if np.ndim(value) == 0:
-            return float(value)
+    match concrete(value):
+        case bool() | int() | float() as number:
+            return number
+        case np.bool_() as number:
+            return bool(number)
+        case np.integer() as number:
+            return int(number)
+        case np.generic() | np.ndarray() as number if np.ndim(number) == 0:
+            return float(number)
         case _:
             raise RuleError(
                 f"{instruction}.value",

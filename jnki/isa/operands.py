@@ -51,7 +51,7 @@ def as_column(access: Access, rank: int) -> Access:
     missing = max(0, rank - len(access.dims))
     dims = (*access.dims, *(Dim(0, 1) for _ in range(missing)))
     bounds = tuple(replace(b, steps=(*b.steps, *(0,) * missing)) for b in access.unchecked)
-    return Access(access.buffer, access.offset, dims, access.indirect, bounds)
+    return Access(access.buffer, access.offset, dims, access.indirect, bounds, access.blocks)
 
 
 def tiles(memory: DeviceMemory, *, data: Ref, **others: Any) -> dict[str, Any]:
@@ -67,7 +67,9 @@ def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | 
     if access.indirect is None:
         return None
     tile: Any = load(memory, access.indirect.index, at).reshape(-1)
-    return jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
+    rows = jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
+    # XLA's CPU compiler can fail on a fusion of two dynamic slices, of the indices and of the data, in a batched loop.
+    return jax.lax.optimization_barrier(rows) if at.values else rows
 
 
 def per_partition(memory: DeviceMemory, operand: Any, kind: ElementType, rank: int, at: Loops) -> jax.Array:

@@ -2,12 +2,13 @@
 
 import math
 
-from jnki.access.access import Access
+from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
-from jnki.errors import not_modelled
+from jnki.errors import RuleError, not_modelled
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operators import Operator
+from jnki.source import called
 from jnki.target import Target
 
 
@@ -15,12 +16,7 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
     """The operand is in SBUF (or PSUM, where allowed), is direct, and starts with the partition axis."""
     allowed = (Space.SBUF, Space.PSUM) if psum else (Space.SBUF,)
     if access.buffer.space not in allowed:
-        raise instruction.error(
-            "err_unsupported_memory",
-            f"'{operand}' is in the wrong memory",
-            given=str(access.buffer),
-            allowed=" | ".join(map(str, allowed)),
-        )
+        raise wrong_memory(instruction, operand, access, " | ".join(map(str, allowed)))
     if access.indirect is not None and access.indirect.is_vector:
         raise instruction.error(
             "err_indirect_indices_are_not_supported_with_nki_api",
@@ -33,27 +29,46 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
     check_tile(instruction, operand, access)
 
 
+def wrong_memory(instruction: Instruction, operand: str, access: Access, allowed: str, why: str = "") -> RuleError:
+    """The error of an operand in a memory that the instruction does not reach, in the words of the user's call."""
+    function = called() or instruction.name
+    # What composes instructions has other names for its operands than they do.
+    what = f"tensor '{access.buffer.name}'" if function.startswith("nl.") else f"'{operand}'"
+    in_hbm = access.buffer.space is Space.HBM and operand not in instruction.writes
+    return RuleError(
+        "err_unsupported_memory",
+        f"{function}: {what} is in the wrong memory{why}",
+        given=str(access.buffer),
+        allowed=allowed + ("; nl.load brings a tensor from hbm to sbuf" if in_hbm else ""),
+        at=instruction.location,
+    )
+
+
 def check_tile(instruction: Instruction, operand: str, access: Access) -> None:
-    """Dim 0 walks partitions and no other dim does: the operand is a tile."""
+    """Dim 0 is the partition axis of the view, walks whole partitions of one block, and no other dim leaves them."""
     buffer = access.buffer
     partition_stride = buffer.strides[buffer.partition_axis]
     block_stride = partition_stride * buffer.shape[buffer.partition_axis]
-    for d, dim in enumerate(access.dims):
-        walks_blocks = d == 0 and dim.count > 1 and buffer.partition_axis > 0 and dim.step >= block_stride
-        walks_partitions = d > 0 and dim.count > 1 and abs(dim.step) >= partition_stride
-        if walks_blocks or walks_partitions:
-            raise instruction.error(
-                "err_failed_to_infer_tile_from_local_tensor",
-                f"'{operand}' is not a tile: its first axis must be the partition axis",
-                given=f"{list(access.shape)} of {buffer}, whose partition axis is {buffer.partition_axis}",
-                allowed="an index on every block axis, such as t[i], so that [P, F...] remains",
-            )
+    first, *rest = [dim if dim.count > 1 else Dim(0, 1) for dim in access.dims] or [Dim(0, 1)]
+    is_tile = access.size == 0 or (
+        first.step % partition_stride == 0
+        and abs(first.step) < block_stride
+        and all(abs(dim.step) < partition_stride for dim in rest)
+    )
+    if access.blocks or not is_tile:
+        raise instruction.error(
+            "err_failed_to_infer_tile_from_local_tensor",
+            f"'{operand}' is not a tile: its first axis must be the partition axis",
+            given=f"{list(access.shape)} of {buffer}, whose partition axis is {access.blocks}",
+            allowed="an index on every block axis, such as t[i], so that [P, F...] remains",
+        )
 
 
 def check_partitions(instruction: Instruction, operand: str, access: Access, target: Target) -> None:
     """The operand, and the tile that it is a part of, have no more partitions than the target."""
     buffer = access.buffer
-    partitions = max(access.shape[0] if access.shape else 1, buffer.shape[buffer.partition_axis])
+    spanned = access.shape[access.blocks] if access.shape else 1
+    partitions = max(spanned, buffer.shape[buffer.partition_axis])
     if partitions > target.partition_count:
         raise instruction.error(
             "err_num_partition_exceed_arch_limit",

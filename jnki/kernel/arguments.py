@@ -1,16 +1,21 @@
 """The arguments of a kernel call: which are arrays, and what a call is cached under."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import collections
+import dataclasses
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import numpy as np
 
 from jnki.dtypes import ElementType, element_type
+from jnki.kernel.identity import identity_key, number_key
 from jnki.record.tensor_annotation import TensorAnnotation
 
 _ARRAYS = (np.ndarray, jax.Array, jax.ShapeDtypeStruct, TensorAnnotation)
+
+Build = Callable[[Iterator[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,39 @@ def is_array(value: Any) -> bool:
     return isinstance(value, _ARRAYS)
 
 
-def spec_of(array: Any, name: str) -> ArraySpec:
+def spec_of(array: Any, name: str, kernel: str = "") -> ArraySpec:
     """Shape and element type of the array argument `name`.
 
     Raises:
-        TypeError: NKI has no such element type.
+        TypeError: NKI has no such element type, or no such tensor: one without axes, one with masked elements.
     """
+    whose = f"argument '{name}' of {_named(kernel)}"
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{whose} is a masked array, and a kernel sees no mask: pass its data, or fill it")
+    if isinstance(array, (np.ndarray, jax.Array, jax.ShapeDtypeStruct)) and not array.shape:
+        raise TypeError(_without_axes(array, whose, name))
     try:
         return ArraySpec(tuple(array.shape), element_type(array.dtype))
     except TypeError as error:
-        raise TypeError(f"argument '{name}' of a kernel: {error}") from None
+        wide = {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(str(array.dtype))
+        hint = f"\n  such as {name}.astype(np.{wide})" if wide is not None else ""
+        raise TypeError(f"{whose}: {error}{hint}") from None
+
+
+def _without_axes(array: Any, whose: str, name: str) -> str:
+    traced = "a number that jax traces" if isinstance(array, jax.core.Tracer) else "a 0-d array"
+    return (
+        f"{whose} is {traced}, of shape [] and type {array.dtype}; a number is static in a kernel: its value is part "
+        f"of what is recorded, and a tensor has axes\n"
+        f"  for a static number: pass a Python or NumPy scalar, such as float({name}); under jax.jit, bind it outside "
+        f"with functools.partial or static_argnums\n"
+        f"  for a number that may be traced: pass an array of shape [1, 1], such as jnp.reshape({name}, (1, 1)), and "
+        f"nl.load it in the kernel"
+    )
+
+
+def _named(kernel: str) -> str:
+    return f"kernel '{kernel}'" if kernel else "a kernel"
 
 
 def quick_key(args: tuple[Any, ...]) -> Any:
@@ -66,63 +94,143 @@ def quick_key(args: tuple[Any, ...]) -> Any:
     """
     parts: list[Any] = []
     for value in args:
-        if isinstance(value, (np.ndarray, jax.Array)):
+        if type(value) is np.ndarray or isinstance(value, jax.Array):
             parts.append((value.shape, value.dtype))
-        elif value is None or type(value) in (int, float, str, bool):
-            parts.append(_static_key(value))
         else:
-            return None
+            key = number_key(value)
+            if key is None:
+                return None
+            parts.append(key)
     return tuple(parts)
 
 
-def _static_key(value: Any) -> Any:
-    """What tells static arguments apart: 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
-    return type(value), value, repr(value) if isinstance(value, (float, np.floating)) else None
-
-
-def flatten(bound: dict[str, Any]) -> Arguments:
+def flatten(bound: dict[str, Any], kernel: str = "") -> Arguments:
     """The arguments by parameter name, taken apart.
 
+    Containers are taken apart as `jax.tree` does, except that a dict keeps the order in which its keys were given.
+
+    Args:
+        kernel: its name, for messages.
+
     Raises:
-        TypeError: a static argument is not hashable.
+        TypeError: a static argument is not hashable or too large, or an array is none that NKI has.
     """
-    # A tuple in the order of the parameters: a dictionary would be flattened in the order of their names.
-    parameters = tuple(bound)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tuple(bound.values()), is_leaf=is_array)
-    names: list[str] = []
+    walk = _Walk(kernel)
+    keys: list[Hashable] = []
+    builds: list[Build] = []
     owners: list[str] = []
-    arrays: list[Any] = []
-    statics: list[Any] = []
-    for path, leaf in leaves:
-        if is_array(leaf):
-            names.append(_unique(_name(parameters, path), names))
-            owners.append(parameters[path[0].idx])
-            arrays.append(leaf)
-            statics.append(None)
-        else:
-            try:
-                hash(leaf)
-            except TypeError:
-                raise TypeError(
-                    f"static argument '{_name(parameters, path)}' of a kernel must be hashable or an array, "
-                    f"got {type(leaf).__name__}"
-                ) from None
-            statics.append(leaf)
-    positions = [is_array(leaf) for _, leaf in leaves]
+    for parameter, value in bound.items():
+        key, build = walk.take(value, parameter, parameter)
+        keys.append(key)
+        builds.append(build)
+        owners += [parameter] * (len(walk.arrays) - len(owners))
 
     def rebuild(tensors: list[Any]) -> dict[str, Any]:
         supply = iter(tensors)
-        values = [next(supply) if array else s for array, s in zip(positions, statics)]
-        return dict(zip(parameters, jax.tree_util.tree_unflatten(structure, values)))
+        return {parameter: build(supply) for parameter, build in zip(bound, builds)}
 
-    specs = tuple(spec_of(a, name) for a, name in zip(arrays, names))
-    key = (parameters, structure, tuple(map(_static_key, statics)), specs)
-    return Arguments(tuple(names), tuple(owners), tuple(arrays), specs, key, rebuild)
+    specs = tuple(walk.specs)
+    key = (tuple(bound), tuple(keys), specs)
+    return Arguments(tuple(walk.names), tuple(owners), tuple(walk.arrays), specs, key, rebuild)
 
 
-def _name(parameters: tuple[str, ...], path: Any) -> str:
+@dataclass
+class _Walk:
+    """Takes containers apart: collects the arrays, and gives for each value its key and a way to build it again."""
+
+    kernel: str
+    names: list[str] = field(default_factory=list)
+    arrays: list[Any] = field(default_factory=list)
+    specs: list[ArraySpec] = field(default_factory=list)
+
+    def take(self, value: Any, name: str, spoken: str) -> tuple[Hashable, Build]:
+        """The key of `value`, and what builds it again.
+
+        Args:
+            name: what a tensor is called, if it becomes one.
+            spoken: the argument as the user writes it: `weights['up'][0]`, `config.scale`.
+        """
+        kind: Any = type(value)
+        if is_array(value):
+            self.specs.append(spec_of(value, spoken, self.kernel))
+            self.names.append(_unique(name, self.names))
+            self.arrays.append(value)
+            return "array", next
+        if kind in (dict, collections.OrderedDict, collections.defaultdict):
+            return self._take_dict(value, name, spoken)
+        if kind in (list, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+            labels = getattr(value, "_fields", range(len(value)))
+            make = (lambda parts: kind(*parts)) if hasattr(value, "_fields") else kind
+            fields = [f".{label}" if isinstance(label, str) else f"[{label}]" for label in labels]
+            return self._take_parts(list(zip(labels, fields, value)), name, spoken, kind, make)
+        if value is not None:
+            structure: Any
+            children, structure = jax.tree_util.tree_flatten_with_path(value, is_leaf=lambda part: part is not value)
+            if not jax.tree_util.treedef_is_leaf(structure):
+                parts = [(_label(path), jax.tree_util.keystr(path), child) for path, child in children]
+                key = self._static(structure.node_data(), spoken)
+                return self._take_parts(parts, name, spoken, key, structure.unflatten)
+        key = self._static(value, spoken)
+        return key, lambda supply: value
+
+    def _take_dict(self, value: Any, name: str, spoken: str) -> tuple[Hashable, Build]:
+        kind, labels = type(value), list(value)
+        factory = (value.default_factory,) if kind is collections.defaultdict else ()
+        key = (kind, self._static((labels, factory), spoken, hashable=False))
+        parts = [(label, f"[{label!r}]", child) for label, child in value.items()]
+        return self._take_parts(parts, name, spoken, key, lambda built: kind(*factory, zip(labels, built, strict=True)))
+
+    def _take_parts(
+        self,
+        parts: list[tuple[Any, str, Any]],
+        name: str,
+        spoken: str,
+        kind: Hashable,
+        make: Callable[[list[Any]], Any],
+    ) -> tuple[Hashable, Build]:
+        taken = [self.take(child, f"{name}_{label}", spoken + written) for label, written, child in parts]
+        builds = [build for _, build in taken]
+        return (kind, *(key for key, _ in taken)), lambda supply: make([build(supply) for build in builds])
+
+    def _static(self, value: Any, spoken: str, hashable: bool = True) -> Hashable:
+        try:
+            if hashable:
+                hash(value)
+        except TypeError:
+            where, part = _unhashable(spoken, value)
+            raise TypeError(
+                f"static argument '{where}' of {_named(self.kernel)} must be hashable or an array, "
+                f"got {type(part).__name__}" + ("; pass the array as an argument of its own" if is_array(part) else "")
+            ) from None
+        try:
+            return identity_key(value)
+        except TypeError as error:
+            whose = f"static argument '{spoken}' of {_named(self.kernel)}"
+            raise TypeError(f"{whose}: {error}; pass what the kernel needs of it") from None
+
+
+def _unhashable(spoken: str, value: Any) -> tuple[str, Any]:
+    """The part of a static argument that is not hashable: a field of a dataclass, where it is one."""
+    is_hashable_kind = dataclasses.is_dataclass(value) and type(value).__hash__ is not None
+    for each in dataclasses.fields(value) if is_hashable_kind else ():
+        part = getattr(value, each.name)
+        try:
+            hash(part)
+        except TypeError:
+            return _unhashable(f"{spoken}.{each.name}", part)
+    return spoken, value
+
+
+def _label(path: Any) -> Any:
+    """What a one-step path of `jax.tree_util` is called: a key, an index or an attribute."""
+    step = path[0]
+    return next((getattr(step, kind) for kind in ("key", "idx", "name") if hasattr(step, kind)), step)
+
+
+def _spoken(parameters: tuple[str, ...], path: Any) -> str:
+    """The argument as the user writes it: `weights['up'][0]`, `config.scale`."""
     first, *rest = path
-    return "_".join([parameters[first.idx], *(str(getattr(k, "key", getattr(k, "idx", k))) for k in rest)])
+    return parameters[first.idx] + jax.tree_util.keystr(tuple(rest))
 
 
 def _unique(name: str, taken: list[str]) -> str:

@@ -10,7 +10,6 @@ the same, with on_fault("callback")            a host callback raises: JAX wraps
 """
 
 import enum
-import warnings
 from typing import Any
 
 import jax
@@ -19,7 +18,9 @@ import numpy as np
 from jax import lax
 from jax.experimental import checkify
 
+from jnki.lower.explicit_mesh import on_automatic_axes
 from jnki.memory import Fault
+from jnki.source import warn
 
 
 class FaultPolicy(enum.Enum):
@@ -39,23 +40,28 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
     Warns:
         UnreportedFaultWarning: under `POISON`, where no output can carry the news.
     """
-    checkify.debug_check(
-        ~fault.occurred,
-        f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}",
-        row=fault.row,
-        index=fault.index,
-    )
+    _check(fault, kernel)
     if policy is FaultPolicy.CALLBACK:
         jax.debug.callback(_raise, fault)
         return outputs
     if not any(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
-        warnings.warn(
+        warn(
             f"kernel '{kernel}' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
             "kernel.with_fault(...), kernel.on_fault('callback') or checkify",
             UnreportedFaultWarning,
-            stacklevel=3,
         )
     return tuple(poisoned(o, fault.occurred) for o in outputs)
+
+
+def _check(fault: Fault, kernel: str) -> None:
+    text = f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}"
+
+    def check(occurred: jax.Array, row: jax.Array, index: jax.Array) -> tuple[()]:
+        checkify.debug_check(~occurred, text, row=row, index=index)
+        return ()
+
+    # A batch of checks is sorted, which JAX refuses along an explicit axis of a mesh.
+    on_automatic_axes(check, (fault.occurred, fault.row, fault.index), ())
 
 
 @jax.custom_jvp

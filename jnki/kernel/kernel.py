@@ -1,8 +1,12 @@
 """The kernel object: it follows JAX's habits."""
 
+import copy
 import functools
+import importlib
 import inspect
 import operator
+import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +16,9 @@ import numpy as np
 
 from jnki.default_target import default_target
 from jnki.dtypes import element_type
-from jnki.errors import RuleError
+from jnki.errors import RuleError, misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
+from jnki.kernel.cache import Cache
 from jnki.kernel.edge import FaultPolicy, report
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
@@ -51,6 +56,9 @@ class Kernel:
 
     NumPy arrays in give NumPy arrays out, JAX arrays in give JAX arrays out. It works under `jax.jit`, `vmap`,
     `grad`, `scan` and `shard_map`, and inside another kernel. Arguments that are not arrays are static.
+
+    What was recorded is remembered, up to a bound, until `jax.clear_caches()`. Like a function, a kernel is pickled by
+    the name of its module and its own, with its grid, target and policy; a copy of it is the kernel itself.
     """
 
     def __init__(
@@ -60,14 +68,15 @@ class Kernel:
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy = FaultPolicy.POISON,
-        cache: dict[Any, Entry] | None = None,
     ):
-        self._function = check_annotations(function) if cache is None else function
+        self._original = function
+        self._function = check_annotations(function)
         self._signature = inspect.signature(function)
         self._grid = grid
         self._target = target
         self._policy = policy
-        self._cache: dict[Any, Entry] = {} if cache is None else cache
+        self._bound: tuple[Any, ...] = ()
+        self._cache: Cache[Entry] = Cache()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__qualname__ = getattr(function, "__qualname__", self.__name__)
@@ -99,18 +108,62 @@ class Kernel:
                 given=str(list(sizes)),
                 allowed="sizes of 1 or more",
             )
-        return self._with(grid=sizes)
+        return self._with(_grid=sizes)
 
     def on_fault(self, policy: str) -> "Kernel":
-        """This kernel with a policy for faults inside a transformation: "poison" (the default) or "callback"."""
-        return self._with(policy=FaultPolicy(policy))
+        """This kernel with a policy for faults inside a transformation: "poison" (the default) or "callback".
+
+        Raises:
+            ValueError: there is no such policy.
+        """
+        names = [known.value for known in FaultPolicy]
+        if policy not in names:
+            raise ValueError(
+                f"kernel '{self.__name__}': {policy!r} is not a policy for faults\n  allowed: {', '.join(names)}"
+            )
+        return self._with(_policy=FaultPolicy(policy))
 
     def _with(self, **changes: Any) -> "Kernel":
-        settings: dict[str, Any] = {"grid": self._grid, "target": self._target, "policy": self._policy}
-        return Kernel(self._function, cache=self._cache, **{**settings, **changes})
+        made = object.__new__(Kernel)
+        vars(made).update(vars(self), **changes)
+        return made
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+    def __carried__(self) -> tuple[Any, ...]:
+        """What a kernel that calls this one can carry in it from one iteration of a loop to the next."""
+        return (self._function, *self._bound)
+
+    def __get__(self, instance: Any, owner: Any = None) -> "Kernel":
+        """In a class, a method: the instance becomes the first argument."""
+        if instance is None:
+            return self
+        rest = tuple(self._signature.parameters.values())[1:]
+        return self._with(_bound=(instance,), __signature__=self._signature.replace(parameters=rest))
+
+    # Copying and pickling.
+
+    def __copy__(self) -> "Kernel":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Kernel":
+        return self._with(_bound=copy.deepcopy(self._bound, memo)) if self._bound else self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, as a function.
+
+        Raises:
+            pickle.PicklingError: another process would not find this kernel under its name.
+        """
+        try:
+            found = _original(_at(sys.modules[self.__module__], self.__qualname__))
+        except (AttributeError, KeyError):
+            found = None
+        if found is not self._original:
+            raise pickle.PicklingError(
+                f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
+                f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
+            )
+        settings = {"_grid": self._grid, "_target": self._target, "_policy": self._policy, "_bound": self._bound}
+        return _by_name, (self.__module__, self.__qualname__, settings)
 
     # Calling.
 
@@ -177,7 +230,7 @@ class Kernel:
             )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
         try:
-            return self._function(*args, **kwargs)
+            return self._function(*self._bound, *args, **kwargs)
         finally:
             recorder.kernel_code.pop()
 
@@ -185,6 +238,7 @@ class Kernel:
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
         target = self._target or default_target()
+        args = (*self._bound, *args)
         quick = None if kwargs else quick_key(args)
         entry = None if quick is None else self._cache.get((quick, self._grid, target))
         if entry is not None:
@@ -193,16 +247,20 @@ class Kernel:
         key = (arguments.key, self._grid, target)
         entry = self._cache.get(key)
         if entry is None:
-            entry = self._cache[key] = self._record(bound, arguments, target)
+            entry = self._record(bound, arguments, target)
+            self._cache.put(key, entry)
         # Without binding nobody sees an array that is a default.
         if quick is not None and len(arguments.arrays) == sum(isinstance(a, (np.ndarray, jax.Array)) for a in args):
-            self._cache[quick, self._grid, target] = entry
+            self._cache.put((quick, self._grid, target), entry)
         return entry, arguments.arrays
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            raise TypeError(misfit(self._signature, f"kernel {self.__name__}", args, kwargs)) from None
         bound.apply_defaults()
-        return dict(bound.arguments), flatten(dict(bound.arguments))
+        return dict(bound.arguments), flatten(dict(bound.arguments), self.__name__)
 
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
         program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)
@@ -227,11 +285,11 @@ def _outputs_only(pure: Lowered) -> Callable[..., Any]:
 
 
 def _like_inputs(flat: Any, arrays: Any) -> Any:
-    """NumPy arrays where all inputs were NumPy arrays (or there were none)."""
+    """NumPy arrays, writable as any result of NumPy's, where all inputs were NumPy arrays (or there were none)."""
     for array in arrays:
         if not isinstance(array, np.ndarray):
             return flat
-    return [np.asarray(output) for output in flat] if not _traced(flat) else flat
+    return [np.array(output) for output in flat] if not _traced(flat) else flat
 
 
 def _traced(flat: Any) -> bool:
@@ -240,3 +298,17 @@ def _traced(flat: Any) -> bool:
 
 def _storage(array: Any) -> Any:
     return element_type(array.dtype).storage
+
+
+def _original(value: Any) -> Any:
+    return value._original if isinstance(value, Kernel) else value
+
+
+def _at(module: Any, qualname: str) -> Any:
+    return functools.reduce(getattr, qualname.split("."), module)
+
+
+def _by_name(module: str, qualname: str, settings: dict[str, Any]) -> Kernel:
+    """The kernel of that name, with the settings of the one that was pickled."""
+    found = _at(importlib.import_module(module), qualname)
+    return (found if isinstance(found, Kernel) else Kernel(found))._with(**settings)

@@ -9,15 +9,19 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
+from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
+from jnki.kernel.no_tensor import no_tensor
 from jnki.program.program import Parameter, Program
 from jnki.record.grid import run_grid
+from jnki.record.python_state import PythonState
 from jnki.record.recorder import Recorder, record
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target
+from jnki.tiles import operators
 from jnki.tiles.tensor import Tensor, whole
 
 
@@ -47,18 +51,24 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
-        recorder = Recorder(target=target, grid=grid, unrolled=unrolled)
+        recorder = Recorder(target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled)
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, parameter.mutable)
         return recorder
 
     def attempt(recorder: Recorder) -> tuple[Program, Any]:
-        handles: list[Any] = [whole(p.buffer, recorder.scope) for p in parameters]
+        handles: list[Any] = [whole(recorder, p.buffer, recorder.scope) for p in parameters]
 
         def instance() -> tuple[tuple[Access, ...], Any]:
-            call_args, call_kwargs = _spread(signature, arguments.rebuild(handles))
-            result = function(*call_args, **call_kwargs)
+            values = arguments.rebuild(handles)
+            call_args, call_kwargs = _spread(signature, values)
+            try:
+                result = function(*call_args, **call_kwargs)
+            except AttributeError as error:
+                if (refusal := no_tensor(error, values, function)) is None:
+                    raise
+                raise refusal from error
             outputs, structure = jax.tree.flatten(result, is_leaf=lambda leaf: isinstance(leaf, Tensor))
             return tuple(_output(value, recorder, definition) for value in outputs), structure
 
@@ -66,6 +76,7 @@ def record_kernel(
         body = recorder.finished_body({a.buffer.name for a in accesses})
         _check_written(recorder, parameters, accesses, definition)
         check_dependencies(body)
+        check_capacity(body, target)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,
@@ -77,7 +88,8 @@ def record_kernel(
         )
         return program, structure
 
-    return record(attempt, make)
+    static = arguments.rebuild([None] * len(arguments.arrays))
+    return record(attempt, make, PythonState({"kernel": function, "arguments": static}).undo())
 
 
 def _mutable_names(signature: inspect.Signature) -> set[str]:
@@ -100,6 +112,10 @@ def _definition(function: Callable[..., Any]) -> Location | None:
     return Location(code.co_filename, line, code.co_name)
 
 
+def _named(definition: Location | None) -> str:
+    return f"kernel {definition.function}" if definition is not None else "the kernel"
+
+
 def _common_outputs(
     results: list[tuple[tuple[Access, ...], Any]], definition: Location | None
 ) -> tuple[tuple[Access, ...], Any]:
@@ -112,7 +128,7 @@ def _common_outputs(
         if result != results[0]:
             raise RuleError(
                 "spmd.outputs",
-                "the instances of the launch grid return different tensors",
+                f"the instances of the launch grid of {_named(definition)} return different tensors",
                 given=" or ".join(", ".join(map(str, accesses)) for accesses, _ in (results[0], result)),
                 allowed="the same tensors in nl.shared_hbm from every instance",
                 at=definition,
@@ -124,7 +140,7 @@ def _output(value: Any, recorder: Recorder, definition: Location | None) -> Acce
     if not isinstance(value, Tensor):
         raise RuleError(
             "toplevel.hbm_only",
-            "a kernel returns tensors",
+            f"{_named(definition)} returns something that is no tensor",
             given=f"{type(value).__name__} {value}"[:80],
             allowed="a tensor in nl.shared_hbm, or a tuple or list of them",
             at=definition,
@@ -168,7 +184,7 @@ def _check_written(
     if not outputs:
         raise RuleError(
             "err_tensor_output_not_written_to",
-            "the kernel has no output",
+            f"{_named(definition)} has no output",
             given="it returns nothing",
             allowed="return a tensor in nl.shared_hbm",
             at=definition,
@@ -177,7 +193,7 @@ def _check_written(
         if access.buffer.name not in inputs | recorder.written:
             raise RuleError(
                 "err_tensor_output_not_written_to",
-                f"output '{access.buffer.name}' is never written to",
+                f"output '{access.buffer.name}' of {_named(definition)} is never written to",
                 given=f"{access.buffer}; a loop around the store may run zero times",
                 allowed="a store that runs at least once",
                 at=definition,

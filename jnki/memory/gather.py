@@ -34,7 +34,7 @@ def read(array: jax.Array, access: Access, at: Loops, rows: jax.Array | None = N
     Returns:
         An array of `access.shape`. Elements outside of the buffer (which a mask must switch off) are arbitrary.
     """
-    if access.size == 0:
+    if access.size == 0 or array.size == 0:
         return jnp.zeros(access.shape, array.dtype)
     if access.is_whole:
         return array.reshape(access.shape)

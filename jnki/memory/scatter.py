@@ -43,7 +43,7 @@ def write(
         rows: the row indices of an indirect access, `int32[P]`.
         enabled: booleans of `access.shape`, or None for all; rows outside of the buffer must be off.
     """
-    if access.size == 0:
+    if access.size == 0 or array.size == 0:
         return array
     if access.is_whole:
         value = value.reshape(array.shape)
@@ -118,7 +118,8 @@ def _write_rows(
         return as_bits(scatter, array, value, indices=(starts,))
 
     last, is_last = last_at_each_place(starts[:, axis], array.shape[axis], whole_rows)
-    corner = [0 if a == axis else walk.start.evaluate(at) for a, walk in enumerate(block.axes)]
+    starts_at = [0 if a == axis else walk.start.evaluate(at) for a, walk in enumerate(block.axes)]
+    corner = [jnp.asarray(start, jnp.int32) for start in starts_at]
 
     def select(old: jax.Array, new: jax.Array, _: jax.Array, last: jax.Array, *corner: Any) -> jax.Array:
         windows = window_from_tile(new, block, leading=1)
@@ -226,6 +227,8 @@ def accumulate(
         finish: takes float32 to stored elements.
         rows, enabled: as for `write`.
     """
+    if access.size == 0 or array.size == 0:
+        return array
     block = _rows_to_write(access)
     if block is not None and block.is_dense and access.dtype == float32:
         whole_rows = None if enabled is None else _row_mask(enabled)

@@ -5,12 +5,18 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from jnki.errors import RuleError
 from jnki.program.program import LoopKind
 from jnki.record.recorder import Recorder, source_key
 from jnki.source import user_frame
 
 # What may stand between the instruction that asks for an iterator and the one that takes its first element.
 _FILLERS = {dis.opmap[name] for name in ("EXTENDED_ARG", "CACHE", "NOP") if name in dis.opmap}
+
+
+_INT32 = np.iinfo(np.int32)
 
 
 class LoopRange:
@@ -21,6 +27,8 @@ class LoopRange:
     """
 
     def __init__(self, recorder: Recorder, values: range, kind: LoopKind | None):
+        if kind is not None:
+            _check_int32(values)
         self._recorder = recorder
         self._values = values
         self._kind = kind
@@ -32,6 +40,24 @@ class LoopRange:
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _check_int32(values: range) -> None:
+    """Every index, and the number of them, fits in the int32 in which a recorded loop counts.
+
+    Raises:
+        RuleError: one does not.
+    """
+    if not values:
+        return
+    ends = values[0], values[-1], (values[-1] - values[0]) // values.step + 1
+    if not all(_INT32.min <= end <= _INT32.max for end in ends):
+        raise RuleError(
+            "loop.int32_index",
+            "a loop counts further than its index can",
+            given=f"{ends[2]} iterations from {ends[0]} to {ends[1]}",
+            allowed=f"indices and a number of iterations from {_INT32.min} to {_INT32.max}: they are int32",
+        )
 
 
 def _by_for_statement() -> bool:

@@ -14,7 +14,10 @@ _COPY = "__jnki_copy__"
 
 
 def definition_of(function: FunctionType) -> ast.FunctionDef | None:
-    """The syntax of the function, at the positions that it has in its file; None if there is no source."""
+    """The syntax of the function, at the positions that it has in its file; None if there is no source.
+
+    None as well if that syntax does not compile to the very code of the function: its file has changed since.
+    """
     code = function.__code__  # the code, because of a function `inspect` reads what it wraps
     try:
         lines, first_line = inspect.getsourcelines(code)
@@ -30,7 +33,10 @@ def definition_of(function: FunctionType) -> ast.FunctionDef | None:
     if not isinstance(statement, ast.FunctionDef):
         return None
     first = statement.decorator_list[0].lineno if statement.decorator_list else statement.lineno
-    return statement if (statement.name, first) == (code.co_name, code.co_firstlineno) else None
+    if (statement.name, first) != (code.co_name, code.co_firstlineno):
+        return None
+    compiled = _compile(statement, code, code.co_freevars)
+    return statement if compiled is not None and _is_same(compiled, code) else None
 
 
 def recompile(function: FunctionType, definition: ast.FunctionDef, extra: Mapping[str, object]) -> FunctionType | None:
@@ -91,6 +97,34 @@ def _fits(code: CodeType, original: CodeType, extra: frozenset[str]) -> bool:
     A subset is enough, because pytest adds names of its own where it rewrites an `assert`.
     """
     return _parameters(code) == _parameters(original) and _names(code) - extra <= _names(original)
+
+
+def _is_same(code: CodeType, original: CodeType) -> bool:
+    """Whether two codes do the same, wherever they stand.
+
+    Where pytest has rewritten an `assert`, the instructions differ: then all constants must be there.
+    """
+    if any(name.startswith("@py") for name in _names(original)):
+        return _fits(code, original, frozenset()) and _plain_constants(code) <= _plain_constants(original)
+    if (code.co_code, _parameters(code)) != (original.co_code, _parameters(original)):
+        return False
+    if (code.co_names, code.co_freevars, code.co_cellvars) != (
+        original.co_names,
+        original.co_freevars,
+        original.co_cellvars,
+    ):
+        return False
+    inner = [[c for c in each.co_consts if isinstance(c, CodeType)] for each in (code, original)]
+    return (
+        _plain_constants(code) == _plain_constants(original)
+        and len(inner[0]) == len(inner[1])
+        and all(map(_is_same, *inner))
+    )
+
+
+def _plain_constants(code: CodeType) -> set[str]:
+    """The constants but for code, as text: equal numbers of different types are different constants."""
+    return {f"{type(c).__name__} {c!r}" for c in code.co_consts if not isinstance(c, CodeType)}
 
 
 def _parameters(code: CodeType) -> tuple[object, ...]:

@@ -3,8 +3,9 @@
 The only state is the stack of kernels that are being recorded, one per thread of execution.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,16 +13,22 @@ from typing import Any, TypeVar
 
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer, Space
-from jnki.access.concrete import NeedsConcrete
+from jnki.access.concrete import NeedsConcrete, keeping_signals
 from jnki.access.index import Index
 from jnki.dtypes import ElementType
-from jnki.errors import OutsideKernelError, RuleError
+from jnki.errors import OutsideKernelError, RuleError, keeping_errors
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, LoopKind, Node
+from jnki.record.frame_state import FrameState
+from jnki.record.passes import Passes
+from jnki.record.same_body import same_body
 from jnki.source import Location, user_frame, user_location
 from jnki.target import Target
 
 _ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=]+)?=(?!=)")
+
+# Of a rule that is broken in a loop of more trips, all iterations are told without a look at each.
+_TRIPS_TO_SEE = 1024
 
 R = TypeVar("R")
 
@@ -36,8 +43,13 @@ class Scope:
     buffers: list[Buffer]
     is_open: bool = True
     in_loop: bool = False
+    depth: int = 0
     # What this block itself recorded last; None after a block inside of it.
     last: Instruction | None = None
+
+    def __carried__(self) -> tuple[Any, ...]:
+        """What tells this block from others that are open: two recordings of one block are alike."""
+        return (self.depth,)
 
 
 @dataclass
@@ -46,16 +58,19 @@ class Recorder:
 
     Attributes:
         target, grid: of this recording.
+        handle: makes the tensors that the kernel holds, of the class that its dialect has.
         unrolled: keys of the loops whose index must be concrete.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
         written: names of all buffers that any instruction writes.
         programs: this instance's index on each axis of the grid.
+        signals, errors: what was raised so far, whether or not the kernel has swallowed it.
     """
 
     target: Target
     grid: tuple[int, ...] = ()
+    handle: Callable[..., Any] = field(kw_only=True)
     unrolled: frozenset[Any] = frozenset()
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
@@ -63,11 +78,16 @@ class Recorder:
     scopes: list[Scope] = field(default_factory=lambda: [Scope([], [])])
     written: set[str] = field(default_factory=set)
     programs: dict[int, Index | int] = field(default_factory=dict)
+    signals: list[NeedsConcrete] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     _names: dict[str, int] = field(default_factory=dict)
     _keys: dict[Symbol, Any] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _passes: Passes = field(default_factory=Passes)
     _open: list[Symbol] = field(default_factory=list)
     _abandoned: list[Symbol] = field(default_factory=list)
-    _superseded: set[int] = field(default_factory=set)
+    # By number, and kept alive: the number of one that is gone could become that of another.
+    _superseded: dict[int, Instruction] = field(default_factory=dict)
     _last_writer: dict[str, Instruction] = field(default_factory=dict)
     _shared: dict[Any, Buffer] = field(default_factory=dict)
     _shared_here: list[Any] = field(default_factory=list)
@@ -165,7 +185,7 @@ class Recorder:
         # What the first one writes besides its own tile, the second one writes too.
         first = instruction.only_dst()
         self.scope.nodes[-1] = first
-        self._superseded.add(id(first))
+        self._superseded[id(first)] = first
         self.emit(replacement)
 
     def is_last(self, instruction: Instruction | None) -> bool:
@@ -200,50 +220,103 @@ class Recorder:
     # Loops.
 
     def loop(self, values: range, kind: LoopKind | None, key: Any) -> Iterator[Any]:
-        """The indices of a loop: one symbol with the body recorded once, or the numbers themselves.
+        """The indices of a loop: a symbol that stands for all of them, or the numbers themselves.
 
         Args:
             values: the indices.
             kind: None where the loop is unrolled by request (`static_range`).
             key: identifies the loop in the source, so that a new recording can unroll this one.
+
+        Raises:
+            NeedsConcrete: an iteration differs from the one before in more than its index.
         """
         if kind is None or key in self.unrolled or len(values) <= 1:
             for value in values:
                 with self._iteration():
                     yield value
             return
-        symbol = self.new_symbol("i", len(values), key)
-        scope = Scope([], [], in_loop=True)
         location = user_location()
-        self.scopes.append(scope)
+        symbol = self.new_symbol("i", len(values), key)
+        passes = self._passes
+        scope = yield from (self._once if passes.is_open else self._twice)(symbol, values, key)
+        if scope.nodes:
+            self.scope.nodes.append(Loop(symbol, kind, tuple(scope.nodes), tuple(scope.buffers), location))
+
+    def _twice(self, symbol: Symbol, values: range, key: Any) -> Generator[Any, None, Scope]:
+        """The body for one iteration and for the next: a loop stands for both, and so for all, if they are the same."""
+        names, counts = dict(self._names), dict(self._counts)
+        with self._passes.first():
+            scope = yield from self._pass(symbol, values)
+        after = self._python_state()
+        # Tiles made at one place have one name in both passes, and loop indices have names that differ.
+        self._names, names = names, self._names
+        self._counts, counts = counts, self._counts
+        again = self.new_symbol("i", len(values), key, mark="'")
+        with self._passes.second():
+            other = yield from self._pass(again, values)
+        self._names, self._counts = names, counts
+        is_same = tuple(scope.buffers) == tuple(other.buffers) and same_body(
+            tuple(scope.nodes), tuple(other.nodes), {again: symbol}
+        )
+        if not (is_same and after.agrees(self._python_state(), within=True)):
+            raise NeedsConcrete((symbol,))
+        return scope
+
+    def _once(self, symbol: Symbol, values: range, key: Any) -> Generator[Any, None, Scope]:
+        """The body for one iteration: the loop around this one runs it again, and there is no other one in between."""
+        before = self._python_state() if self._passes.is_second else None
+        scope = yield from self._pass(symbol, values)
+        if not self._passes.is_as_before(key, before, self._python_state()):
+            raise NeedsConcrete((symbol,))
+        return scope
+
+    def _pass(self, symbol: Symbol, values: range) -> Generator[Any, None, Scope]:
+        scope = Scope([], [], in_loop=True)
+        self._enter(scope)
         self._open.append(symbol)
         finished = False
+        errors = len(self.errors)
         try:
             yield Index(Affine(values.start, ((symbol, values.step),)))
-            finished = True
+            self.look_for_signals()
+            # A kernel that swallows an error goes on differently in the iterations that make it and in the others.
+            finished = len(self.errors) == errors
         finally:
             # A `break` or `return` in the body ends this generator early: the loop cannot stay symbolic.
             if not finished:
                 self._abandoned.append(symbol)
             self._open.remove(symbol)
             self._close(scope)
-            loop = Loop(symbol, kind, tuple(scope.nodes), tuple(scope.buffers), location)
-            if scope.nodes:
-                self.scope.nodes.append(loop)
+        return scope
 
-    def new_symbol(self, prefix: str, trips: int, key: Any) -> Symbol:
-        symbol = Symbol(f"{prefix}{sum(s.name.startswith(prefix) for s in self._keys)}", trips)
+    def _python_state(self) -> FrameState:
+        frame = user_frame()
+        assert frame is not None
+        return FrameState(frame, self._loop_of)
+
+    def _loop_of(self, symbol: Symbol) -> Any:
+        """What an index stands for, whichever pass it was made in: an open loop by its depth, or one that is over."""
+        return self._open.index(symbol) if symbol in self._open else ("over", self._keys.get(symbol))
+
+    def new_symbol(self, prefix: str, trips: int, key: Any, mark: str = "") -> Symbol:
+        number = self._counts.get(prefix, 0)
+        self._counts[prefix] = number + 1
+        symbol = Symbol(f"{prefix}{number}{mark or self._passes.mark}", trips)
         self._keys[symbol] = key
         return symbol
 
     @contextmanager
     def _iteration(self) -> Iterator[None]:
         scope = Scope(self.scope.nodes, self.scope.buffers, in_loop=True)
-        self.scopes.append(scope)
+        self._enter(scope)
         try:
             yield
         finally:
             self._close(scope)
+
+    def _enter(self, scope: Scope) -> None:
+        scope.depth = len(self.scopes)
+        self.scopes.append(scope)
 
     def _close(self, scope: Scope) -> None:
         if scope not in self.scopes:  # an exception has closed an outer loop before this one
@@ -258,9 +331,20 @@ class Recorder:
         for scope in self.scopes:
             scope.is_open = False
 
+    def look_for_signals(self) -> None:
+        """Raises a signal again that somebody has swallowed (`except:`, `contextlib.suppress`)."""
+        if self.signals:
+            raise self.signals[0]
+
     def _restart_if_abandoned(self) -> None:
+        self.look_for_signals()
         if self._abandoned:
             raise NeedsConcrete(tuple(self._abandoned))
+
+    @property
+    def left_early(self) -> tuple[Symbol, ...]:
+        """Indices of the loops that an exception, a `break` or a `return` has ended."""
+        return tuple(self._abandoned)
 
     def keys_of(self, symbols: tuple[Symbol, ...]) -> frozenset[Any]:
         return frozenset(self._keys[s] for s in symbols if s in self._keys)
@@ -273,13 +357,13 @@ class Recorder:
         self.programs[axis] = program
         if isinstance(program, int):
             scope = Scope(self.scope.nodes, self.scope.buffers)
-            self.scopes.append(scope)
+            self._enter(scope)
             yield
             self._close(scope)
             return
         (symbol,) = program.base.symbols
         scope = Scope([], [])
-        self.scopes.append(scope)
+        self._enter(scope)
         self._open.append(symbol)
         yield
         self._open.remove(symbol)
@@ -303,22 +387,51 @@ def is_recording() -> bool:
     return _CURRENT.get() is not None
 
 
-def record(attempt: Callable[[Recorder], R], make: Callable[[frozenset[Any]], Recorder]) -> R:
-    """What `attempt` returns, run again with one more loop unrolled each time it needs a concrete index."""
+def record(
+    attempt: Callable[[Recorder], R], make: Callable[[frozenset[Any]], Recorder], put_back: Callable[[], None]
+) -> R:
+    """What `attempt` returns, run again with one more loop unrolled each time it needs a concrete index.
+
+    A rule that is broken inside a loop which stands for many iterations may hold in each that Python gets to: the
+    loops around it are unrolled to see, if they are short.
+
+    Args:
+        attempt: runs the kernel.
+        make: a recorder that unrolls these loops.
+        put_back: undoes what the kernel did to Python, before it runs again.
+    """
     unrolled: frozenset[Any] = frozenset()
+    broken: RuleError | None = None
     while True:
         recorder = make(unrolled)
         token = _CURRENT.set(recorder)
         try:
-            return attempt(recorder)
-        except NeedsConcrete as need:
-            keys = recorder.keys_of(need.symbols)
-            if not keys - unrolled:
-                raise RuleError("loop.index", f"a loop index is used after its loop: {need}") from None
-            unrolled |= keys
+            with keeping_signals() as recorder.signals, keeping_errors() as recorder.errors:
+                result = attempt(recorder)
+                recorder.look_for_signals()
+                return result
+        except BaseException as error:
+            # Whatever became of the signal on its way (NumPy replaces it by errors of its own), it was raised.
+            symbols = recorder.signals[0].symbols if recorder.signals else recorder.left_early
+            keys = recorder.keys_of(symbols) - unrolled
+            if recorder.signals:
+                if not keys:
+                    raise RuleError(
+                        "loop.index", f"a loop index is used after its loop: {recorder.signals[0]}"
+                    ) from None
+            elif not isinstance(error, (RuleError, NotImplementedError)):
+                raise
+            elif broken is not None and getattr(error, "rule", None) == broken.rule:
+                raise broken from None
+            elif not keys or math.prod(s.trips for s in symbols) > _TRIPS_TO_SEE:
+                raise
+            elif isinstance(error, RuleError):
+                broken = error
         finally:
             recorder.close()
             _CURRENT.reset(token)
+        unrolled |= keys
+        put_back()
 
 
 def source_key() -> Any:
@@ -350,7 +463,7 @@ def _unread_registers(nodes: Any) -> set[str]:
     return held - read
 
 
-def _pruned(nodes: tuple[Node, ...], superseded: set[int], dead: set[str], idle: set[str]) -> tuple[Node, ...]:
+def _pruned(nodes: tuple[Node, ...], superseded: Collection[int], dead: set[str], idle: set[str]) -> tuple[Node, ...]:
     kept: list[Node] = []
     for node in nodes:
         if isinstance(node, Loop):

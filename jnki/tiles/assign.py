@@ -8,7 +8,7 @@ from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.access.mask import Mask
 from jnki.dtypes import ElementType
-from jnki.errors import RuleError
+from jnki.errors import RuleError, forget
 from jnki.isa import engine as Engine
 from jnki.isa.constants import as_number
 from jnki.isa.dma.dma_copy import make as make_dma
@@ -18,8 +18,8 @@ from jnki.isa.vector.memset import Memset
 from jnki.isa.vector.tensor_copy import make as make_copy
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
+from jnki.tiles.fitting import fitted
 from jnki.tiles.tensor import Tensor, new_tile, whole
-from jnki.tiles.views import broadcast_access
 
 
 def assign(dst: Tensor, value: Any) -> None:
@@ -71,7 +71,7 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
     if producer is not None and is_fresh and to.shape == source.shape and _write_in_place(recorder, producer, to):
         return
     _on_chip(source, "source")
-    recorder.emit(make_copy(to, _fitted(to, source), written_part(recorder, value), Engine.unknown, recorder.target))
+    recorder.emit(make_copy(to, fitted(to, source), written_part(recorder, value), Engine.unknown, recorder.target))
 
 
 def _write_in_place(recorder: Recorder, producer: Instruction, to: Access) -> bool:
@@ -81,6 +81,7 @@ def _write_in_place(recorder: Recorder, producer: Instruction, to: Access) -> bo
         redirected.check(recorder.target)
     except RuleError as error:
         if error.rule == "err_unsupported_memory":
+            forget(error)
             return False
         raise
     recorder.supersede(producer, redirected)
@@ -91,26 +92,6 @@ def written_part(recorder: Recorder, value: Tensor) -> Mask | None:
     """The mask of the instruction that made `value`, as long as nothing else can have written the rest."""
     is_alone = value._scope is recorder.scope and recorder.alone_wrote(value._producer, value._access.buffer)
     return value._mask if is_alone else None
-
-
-def _fitted(to: Access, source: Access) -> Access:
-    """`source` broadcast to the shape of `to`."""
-    if source.shape == to.shape:
-        return source
-    try:
-        smaller = np.broadcast_shapes(source.shape, to.shape) != to.shape
-    except ValueError:
-        smaller = source.size != to.size or source.shape[0] != to.shape[0]
-        if not smaller:
-            return source
-    if smaller:
-        raise RuleError(
-            "err_store_dst_shape_smaller_than_other_shape",
-            f"illegal shape in assignment to tensor '{to.buffer.name}'",
-            given=f"destination {list(to.shape)}, value {list(source.shape)}",
-            allowed="a value of the destination's shape, or one that broadcasts to it",
-        )
-    return broadcast_access(source, to.shape)
 
 
 def _on_chip(access: Access, role: str) -> None:
@@ -131,7 +112,7 @@ def copied(tensor: Tensor, dtype: ElementType) -> Tensor:
         buffer = recorder.make_buffer(Space.HBM, source.shape, dtype)
         made = make_dma(Access.whole(buffer), source, None, None, oob_mode.error, dge_mode.unknown, recorder.target)
         recorder.emit(made)
-        return whole(buffer, recorder.scope)
+        return whole(recorder, buffer, recorder.scope)
     return new_tile(
         recorder,
         source.shape,

@@ -24,8 +24,9 @@ from jnki.isa.vector.tensor_reduce import TensorReduce
 from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
-from jnki.source import user_location
+from jnki.source import called, user_location
 from jnki.tiles.assign import copied_to_sbuf, written_part
+from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
 
@@ -57,6 +58,14 @@ def binary(
         broadcast_partitions: whether axis 0 broadcasts too (Python's operators do not do that).
     """
     recorder = current(f"nl.{op}")
+    for operand in (x, y):
+        if not isinstance(operand, Tensor) and np.ndim(operand) != 0:
+            raise RuleError(
+                f"{op}.operands",
+                f"an operand of {called() or op} is neither a tile nor a number",
+                given=f"{type(operand).__name__} of shape {list(np.shape(operand))}",
+                allowed="a tile, or a number; an array comes into a kernel as an argument, and is loaded",
+            )
     kind = element_type(dtype) if dtype is not None else result or promote(_type_of(x), _type_of(y))
     predicate = as_mask(mask)
     explicit = dtype is not None
@@ -203,7 +212,7 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
     bounds = tuple(replace(bound, steps=tuple(bound.steps[d] for d in order)) for bound in source.unchecked)
-    return Access(source.buffer, source.offset, dims, None, bounds)
+    return Access(source.buffer, source.offset, dims, None, bounds, source.blocks)
 
 
 def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
@@ -220,15 +229,7 @@ def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
 
 def _together(op: str, x: Access, y: Access, partitions: bool) -> tuple[Access, Access]:
     """Both operands as views of one shape."""
-    try:
-        shape = np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        raise RuleError(
-            f"{op}.shape",
-            f"the operands of {op} do not broadcast together",
-            given=f"{list(x.shape)}, {list(y.shape)}",
-            allowed="shapes that broadcast as NumPy's do",
-        ) from None
+    shape = together(op, x.shape, y.shape)
     if not partitions and x.shape[0] != y.shape[0]:
         raise RuleError(
             "err_num_partition_mismatch",

@@ -22,6 +22,7 @@ from jnki.isa.vector.select import Select
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
 from jnki.tiles.compute import made
+from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
 
@@ -186,15 +187,7 @@ def remainder(function: str, x: Any, y: Any, *, dtype: Any = None, mask: Any = N
 def _together(function: str, *operands: Any) -> tuple[Any, ...]:
     """All tiles among the operands as views of one shape; numbers as they are."""
     tiles = [operand for operand in operands if isinstance(operand, Access)]
-    try:
-        shape = np.broadcast_shapes(*(tile.shape for tile in tiles))
-    except ValueError:
-        raise RuleError(
-            f"{function}.shape",
-            f"the operands of {function} do not broadcast together",
-            given=", ".join(str(list(tile.shape)) for tile in tiles),
-            allowed="shapes that broadcast as NumPy's do",
-        ) from None
+    shape = together(function, *(tile.shape for tile in tiles))
     return tuple(broadcast_access(o, shape) if isinstance(o, Access) else o for o in operands)
 
 

@@ -1,6 +1,6 @@
 """Operand masking: `lhs[i < n]`, a tile of which a matmul sees only a part."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -8,16 +8,13 @@ from jnki.access.access import Access
 from jnki.access.mask import Mask, as_mask
 from jnki.errors import RuleError
 
-if TYPE_CHECKING:
-    from jnki.tiles.tensor import Tensor
-
 
 class MaskedOperand:
-    """A tile and a mask over its axes; masking it again narrows it further. Only matmuls take it as an operand."""
+    """A `Tensor` and a mask over its axes; masking it again narrows it further. Only matmuls take it as an operand."""
 
     __slots__ = ("mask", "tile")
 
-    def __init__(self, tile: "Tensor", mask: Mask | None):
+    def __init__(self, tile: Any, mask: Mask | None):
         self.tile = tile
         self.mask = mask
 
@@ -30,6 +27,9 @@ class MaskedOperand:
                 allowed="tile[indices][mask]",
             )
         return MaskedOperand(self.tile, as_mask(key if self.mask is None else self.mask & key))
+
+    def __carried__(self) -> tuple[Any, ...]:
+        return (self.tile, self.mask)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from jnki.isa.tensor.nc_matmul import make as make_matmul
 from jnki.isa.tensor.nc_transpose import engine_for
 from jnki.isa.tensor.nc_transpose import make as make_transpose
 from jnki.record.recorder import current
+from jnki.source import called
 from jnki.tiles.assign import copied_to_sbuf
 from jnki.tiles.masked import MaskedOperand, unmasked
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
@@ -94,9 +95,9 @@ def matmul(x: Any, y: Any, *, transpose_x: bool = False, mask: Any = None) -> Te
     if tensor.buffer is not Space.SBUF:
         raise RuleError(
             "err_unsupported_memory",
-            "matmul: 'x' is in the wrong memory",
+            f"{called() or 'matmul'}: tensor '{tensor.name}' is in the wrong memory",
             given=str(tensor.access.buffer),
-            allowed="sbuf",
+            allowed="sbuf" + ("; nl.load brings a tensor from hbm to sbuf" if tensor.buffer is Space.HBM else ""),
         )
     both: Any = (True if on_x is None else on_x) & (True if predicate is None else predicate)
     stationary = nc_transpose(tensor, mask=both)

@@ -1,38 +1,46 @@
 """Python's operators on tiles: each records an instruction and gives a new tile; the in-place ones write to theirs."""
 
-from abc import ABC, abstractmethod
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
-from jnki.dtypes import ElementType, bool_
+from jnki.dtypes import ElementType, bool_, element_type
+from jnki.source import calling
+from jnki.tiles.assign import assign, copied
+from jnki.tiles.compute import binary, in_place, unary_alu
+from jnki.tiles.tensor import Tensor as Handle
 
 
-class TensorOperators(ABC):
-    """The operators of `Tensor`, which brings its element type."""
+class Tensor(Handle):
+    """A tensor on which Python's operators and assignments work, as the legacy dialect has it.
+
+    Assigning to a view (`t[...] = tile`) records a copy into it.
+    """
 
     __slots__ = ()
 
-    @property
-    @abstractmethod
-    def _element_type(self) -> ElementType: ...
+    def __setitem__(self, key: Any, value: Any) -> None:
+        assign(self[key], value)
+
+    def astype(self, dtype: Any) -> Any:
+        """A copy with elements of `dtype`."""
+        return copied(self, element_type(dtype))
 
     def _typed(self, number: int) -> Any:
         """`number` in the type of the tensor, so that arithmetic with it keeps that type."""
-        return self._element_type.storage.type(number) if self._element_type.is_signed else number
+        kind = self._access.dtype
+        return kind.storage.type(number) if kind.is_signed else number
 
     def _binary(self, op: str, other: Any, reverse: bool = False, result: ElementType | None = None) -> Any:
-        from jnki.tiles.compute import binary
-
-        if not isinstance(other, TensorOperators) and np.ndim(other) != 0:
+        if not isinstance(other, Handle) and np.ndim(other) != 0:
             return NotImplemented
         operands = (other, self) if reverse else (self, other)
-        return binary(op, *operands, result=result, broadcast_partitions=False)
+        with calling(f"nl.{op}, by an operator"):
+            return binary(op, *operands, result=result, broadcast_partitions=False)
 
     def _in_place(self, op: str, other: Any) -> Self:
-        from jnki.tiles.compute import in_place
-
-        in_place(op, cast(Any, self), other)
+        with calling(f"nl.{op}, in place"):
+            in_place(op, self, other)
         return self
 
     def __add__(self, other: Any) -> Any:
@@ -102,9 +110,7 @@ class TensorOperators(ABC):
         return self._binary("multiply", self._typed(-1))
 
     def __invert__(self) -> Any:
-        from jnki.tiles.compute import unary_alu
-
-        return unary_alu("logical_not" if self._element_type == bool_ else "invert", self)
+        return unary_alu("logical_not" if self._access.dtype == bool_ else "invert", self)
 
     def __iadd__(self, other: Any) -> Self:
         return self._in_place("add", other)

@@ -1,9 +1,13 @@
-"""`Tensor`: the handle that a kernel holds while it is recorded."""
+"""`Tensor`: the handle that a kernel holds while it is recorded.
+
+It is a leaf: it has views and no operators, and records nothing. What a dialect's tensors do besides stands above it
+(`jnki.tiles.operators`); the recorder makes handles of the class that the dialect passed in.
+"""
 
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,25 +16,22 @@ from jnki.access.affine import ZERO
 from jnki.access.buffer import Buffer, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.mask import Mask
+from jnki.access.partition import par_dim
 from jnki.access.subscript import subscript
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
 from jnki.record.recorder import Recorder, Scope, current
+from jnki.source import called
 from jnki.tiles.masked import MaskedOperand, is_mask
-from jnki.tiles.operators import TensorOperators
+from jnki.tiles.numpy_calls import RefusesNumpy
 from jnki.tiles.views import broadcast_access, expanded_access, reshaped_access, viewed_access
 
 
-class Tensor(TensorOperators):
-    """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values.
-
-    Indexing gives views; assigning to a view (`t[...] = tile`) records a copy into it.
-    """
+class Tensor(RefusesNumpy):
+    """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values. Indexing gives views."""
 
     __slots__ = ("_access", "_dtype_is_explicit", "_mask", "_producer", "_scope")
-    # NumPy must not try to treat a handle as an array of objects.
-    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -62,9 +63,9 @@ class Tensor(TensorOperators):
             )
         return self._access
 
-    @property
-    def _element_type(self) -> ElementType:
-        return self._access.dtype
+    def __carried__(self) -> tuple[Any, ...]:
+        """What a loop can carry in this handle from one iteration to the next: of one that is out of use, its shape."""
+        return (self._access, self._scope if self._scope.is_open else None)
 
     @property
     def buffer(self) -> Space:
@@ -102,25 +103,28 @@ class Tensor(TensorOperators):
     def __getitem__(self, key: Any) -> Any:
         if is_mask(key):
             return MaskedOperand(self, None)[key]
-        return Tensor(subscript(self.access, key), self._scope)
+        return self._viewed(subscript(self.access, key))
 
-    def reshape(self, shape: Any, *more: Any) -> "Tensor":
-        """The same elements in row-major order under another shape; on chip the partition axis must stay."""
+    def reshape(self, shape: Any, *more: Any) -> Self:
+        """The same elements in row-major order under another shape.
+
+        On chip the partition axis must stay, behind as many blocks: `(4, nl.par_dim(128), 2048)` says which one it is.
+        """
         return self._viewed(reshaped_access(self.access, _shape_of((shape, *more))))
 
-    def broadcast_to(self, shape: Any, *more: Any) -> "Tensor":
+    def broadcast_to(self, shape: Any, *more: Any) -> Self:
         """A view in which axes of size 1 repeat, by NumPy's rules."""
         return self._viewed(broadcast_access(self.access, _shape_of((shape, *more))))
 
-    def expand_dims(self, axis: int | Sequence[int]) -> "Tensor":
+    def expand_dims(self, axis: int | Sequence[int]) -> Self:
         """A view with new axes of size 1."""
         return self._viewed(expanded_access(self.access, axis))
 
-    def view(self, dtype: Any) -> "Tensor":
+    def view(self, dtype: Any) -> Self:
         """The same bytes as elements of `dtype`; the last axis shrinks or grows with the element size."""
         return self._viewed(viewed_access(self.access, element_type(dtype)))
 
-    def assert_shape(self, shape: Sequence[int]) -> "Tensor":
+    def assert_shape(self, shape: Sequence[int]) -> Self:
         """This tensor, whose shape is `shape`.
 
         Raises:
@@ -135,21 +139,8 @@ class Tensor(TensorOperators):
             )
         return self
 
-    def astype(self, dtype: Any) -> "Tensor":
-        """A copy with elements of `dtype`."""
-        from jnki.tiles.assign import copied
-
-        return copied(self, element_type(dtype))
-
-    def _viewed(self, access: Access) -> "Tensor":
-        return Tensor(access, self._scope)
-
-    # Assignment: a copy into the view.
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        from jnki.tiles.assign import assign
-
-        assign(self[key], value)
+    def _viewed(self, access: Access) -> Self:
+        return type(self)(access, self._scope)
 
     # What a handle has no value for.
 
@@ -201,16 +192,16 @@ def _shape_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     try:
-        return tuple(operator.index(n) for n in shape)
+        return tuple(n if isinstance(n, par_dim) else operator.index(n) for n in shape)
     except NeedsConcrete:
         raise
     except TypeError:
         raise RuleError("tensor.shape", "a shape is a sequence of integers", given=str(shape)) from None
 
 
-def whole(buffer: Buffer, scope: Scope, **provenance: Any) -> Tensor:
-    """A handle for all of `buffer`."""
-    return Tensor(Access.whole(buffer), scope, **provenance)
+def whole(recorder: Recorder, buffer: Buffer, scope: Scope, **provenance: Any) -> Any:
+    """A handle for all of `buffer`, of the class that the dialect's kernels hold."""
+    return recorder.handle(Access.whole(buffer), scope, **provenance)
 
 
 def new_tile(
@@ -222,7 +213,7 @@ def new_tile(
     space: Space = Space.SBUF,
     name: str = "",
     dtype_is_explicit: bool = False,
-) -> Tensor:
+) -> Any:
     """A new tile and the instruction that fills it, recorded.
 
     Args:
@@ -242,7 +233,7 @@ def new_tile(
     buffer = recorder.make_buffer(space, shape, dtype, name=name)
     made = instruction(Access(buffer, ZERO, tuple(map(Dim, buffer.strides, shape))))
     recorder.emit(made)
-    return whole(buffer, recorder.scope, producer=made, mask=made.mask, dtype_is_explicit=dtype_is_explicit)
+    return whole(recorder, buffer, recorder.scope, producer=made, mask=made.mask, dtype_is_explicit=dtype_is_explicit)
 
 
 def as_tensor(value: Any, function: str, operand: str) -> Tensor:
@@ -255,9 +246,10 @@ def as_tensor(value: Any, function: str, operand: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise RuleError(
             f"{function}.{operand}",
-            f"operand '{operand}' of '{function}' must be a tensor of the kernel",
+            f"operand '{operand}' of '{called() or function}' must be a tensor of the kernel",
             given=f"{type(value).__name__} {value}"[:120],
-            allowed="a tensor in hbm, sbuf or psum",
+            allowed="a tensor in hbm, sbuf or psum"
+            + ("; a list is an argument of the kernel as np.array(list)" if isinstance(value, (list, tuple)) else ""),
         )
     return value
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from jnki.access.access import Access, Bound, Dim
 from jnki.access.affine import Affine, Symbol
+from jnki.access.basic import DynamicSlice
 from jnki.access.buffer import Space
 from jnki.access.index import arange, scalar
-from jnki.access.subscript import DynamicSlice, subscript
+from jnki.access.subscript import subscript
 from jnki.dtypes import float32, int16, int32, uint32
 from jnki.errors import RuleError
 from tests.access.walks import addresses, buffer, index_tile, walked
@@ -350,14 +351,83 @@ def test_rank_one_index_tensors_are_for_hbm() -> None:
     assert at(4, 5, key=(0, arange(5)[None, :]), space=Space.SBUF).shape == (1, 5)
 
 
+@pytest.mark.parametrize(
+    ("key", "space", "rule", "given_text", "allowed"),
+    [
+        (
+            arange(3),
+            Space.SBUF,
+            "err_1d_arange_not_supported",
+            "index [3] 0 + 1*d0 for the 2 axes of [4, 5]",
+            "an index for each of the 2 axes, of rank 2 or more, such as nl.arange(n)[:, None]",
+        ),
+        (
+            arange(3)[:, None],
+            Space.SBUF,
+            "err_unsupported_mixing_basic_advanced_tensor_indexing",
+            "index [3, 1] 0 + 1*d0 for the 2 axes of [4, 5]",
+            "an index for each of the 2 axes, or only slices and integers",
+        ),
+        (
+            arange(3),
+            Space.HBM,
+            "err_unsupported_mixing_basic_advanced_tensor_indexing",
+            "index [3] 0 + 1*d0 for the 2 axes of [4, 5]",
+            "an index for each of the 2 axes, or only slices and integers",
+        ),
+        (
+            Tile(index_tile(4, 1)),
+            Space.HBM,
+            "err_unsupported_mixing_basic_advanced_tensor_indexing",
+            "a tile for the 2 axes of [4, 5]",
+            "an index for each of the 2 axes, or only slices and integers",
+        ),
+        (
+            (arange(3), ...),
+            Space.SBUF,
+            "err_unsupported_mixing_basic_advanced_tensor_indexing",
+            "index [3] 0 + 1*d0, ...",
+            "only slices and integers, or only index tensors, tiles and integers",
+        ),
+        (
+            (arange(3)[:, None], slice(1, None, 2)),
+            Space.SBUF,
+            "err_unsupported_mixing_basic_advanced_tensor_indexing",
+            "index [3, 1] 0 + 1*d0, 1::2",
+            "only slices and integers, or only index tensors, tiles and integers",
+        ),
+    ],
+)
+def test_an_axis_left_out_beside_index_tensors_is_not_called_a_slice(
+    key: Any, space: Space, rule: str, given_text: str, allowed: str
+) -> None:
+    with pytest.raises(RuleError) as caught:
+        at(4, 5, key=key, space=space)
+    assert (caught.value.rule, caught.value.given, caught.value.allowed) == (rule, given_text, allowed)
+
+
+@pytest.mark.parametrize("key", ["a", 1.0, [0, 1], np.arange(2), True, (0, (1, 2))])
+def test_what_is_no_index_names_its_kind(key: Any) -> None:
+    with pytest.raises(RuleError, match=r"index\.kind: tensor 't' cannot be indexed with ") as caught:
+        at(4, 5, key=key)
+    assert caught.value.allowed.startswith("integers, loop indices, slices, nl.ds, ")
+
+
 def test_what_is_not_affine_is_refused() -> None:
     with pytest.raises(RuleError, match="err_unsupported_expression_in_index"):
         at(8, 5, key=((arange(8) % 2)[:, None], arange(5)[None, :]))
 
 
-def test_subscripts_of_open_views_name_themselves() -> None:
-    with pytest.raises(NotImplementedError, match="a subscript of a view that may leave its tensor"):
-        subscript(at(4, 5, key=slice(0, 6)), 0)
+def test_a_part_of_a_view_that_may_leave_its_tensor_keeps_what_is_still_to_be_shown() -> None:
+    view = at(4, 5, key=(slice(0, 6), slice(1, 7)))
+    assert subscript(view, (slice(1, 4), slice(0, 4))).unchecked == ()
+    (bound,) = subscript(view, (slice(0, 6, 5), 2)).unchecked
+    assert bound == Bound(Affine(0), (5,), 0, 4)
+    (bound,) = subscript(view, (3, 2 * arange(3))).unchecked
+    assert bound == Bound(Affine(1), (2,), 1, 5)
+
+
+def test_subscripts_of_indirect_views_name_themselves() -> None:
     indirect = at(7, 5, key=(Tile(index_tile(4, 1)), arange(5)[None, :]))
     with pytest.raises(NotImplementedError, match="a second subscript on an indirect access"):
         subscript(indirect, 0)

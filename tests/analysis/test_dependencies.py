@@ -7,6 +7,8 @@ import jnki.neuronxcc.nki as nki
 import jnki.neuronxcc.nki.isa as nisa
 import jnki.neuronxcc.nki.language as nl
 from jnki import RuleError
+from jnki.analysis.dependencies import judged
+from jnki.analysis.verdict import Verdict
 
 X = np.ones((4, 16, 64), np.float32)
 
@@ -191,3 +193,92 @@ def test_masks_that_keep_iterations_apart_are_believed():
     kernel_with(8).trace(x)
     with pytest.raises(RuleError, match="err_unexpected_output_dependencies"):
         kernel_with(9).trace(x)
+
+
+def from_both_ends(trips, far):
+    """Iterations i and far - i store to one row."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((2 * trips, 1), dtype=nl.float32, buffer=nl.shared_hbm)
+        for i in nl.affine_range(trips):
+            nl.store(out[i : i + 1, :], nl.load(x[0:1, 0:1]))
+            nl.store(out[far - i : far - i + 1, :], nl.load(x[0:1, 0:1]))
+        return out
+
+    return kernel
+
+
+@pytest.mark.parametrize("trips", [1024, 4096, 1 << 29])
+def test_a_clash_is_refused_however_often_the_loop_runs(trips):
+    x = np.ones((1, 1), np.float32)
+    with pytest.raises(RuleError, match="err_unexpected_output_dependencies") as error:
+        from_both_ends(trips, trips + trips // 2).trace(x)
+    assert f"i0={trips // 2 + 1} and i0={trips - 1} both write tensor 'out' at [{trips // 2 + 1}, 0]" in str(
+        error.value
+    )
+    from_both_ends(trips, 2 * trips - 1).trace(x)
+
+
+def flat_blocks(columns, last):
+    """Even blocks of a flat tensor from the front, and others from the end."""
+    size = 128 * columns
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((8 * size,), dtype=nl.float32, buffer=nl.shared_hbm)
+        p, f = nl.arange(128)[:, None], nl.arange(columns)[None, :]
+        for i in nl.affine_range(4):
+            tile = nl.load(x[p, f])
+            nl.store(out[2 * i * size + p * columns + f], tile)
+            nl.store(out[(last - 2 * i) * size + p * columns + f], tile)
+        return out
+
+    return kernel
+
+
+def test_tiles_of_a_flat_tensor_are_told_apart_whatever_their_size():
+    x = np.ones((128, 4096), np.float32)
+    flat_blocks(4096, 7).trace(x)
+    with pytest.raises(RuleError, match=r"i0=0 and i0=3 both write tensor 'out' at \[0\]"):
+        flat_blocks(4096, 6).trace(x)
+
+
+def test_loops_around_have_one_index_for_both_iterations():
+    """`out[i + j]`: for one j, every i has a row of its own; but some (i, j) and (i', j') share one."""
+
+    def kernel_with(step, outer_loop):
+        @nki.jit
+        def kernel(x):
+            out = nl.ndarray((16, 64), dtype=x.dtype, buffer=nl.shared_hbm)
+            for j in outer_loop(4):
+                for i in nl.affine_range(4):
+                    nl.store(out[i * step + j, :], nl.load(x[0, 0:1, :]))
+            return out
+
+        return kernel
+
+    kernel_with(1, nl.sequential_range).trace(X)
+    kernel_with(4, nl.affine_range).trace(X)
+    with pytest.raises(RuleError, match=r"i1=0 and i1=1 both write tensor 'out' at \[0, 0\]"):
+        kernel_with(0, nl.sequential_range).trace(X)
+    with pytest.raises(RuleError, match=r"i0=0 and i0=1 both write tensor 'out' at \[1, 0\]"):
+        kernel_with(1, nl.affine_range).trace(X)
+
+
+def test_what_is_not_judged_can_be_asked_for():
+    @nki.jit
+    def kernel(x, rows):
+        out = nl.ndarray((16, 64), dtype=x.dtype, buffer=nl.shared_hbm)
+        kept = nl.zeros((16, 4), dtype=x.dtype, buffer=nl.sbuf)
+        for i in nl.affine_range(4):
+            nl.store(out[nl.load(rows[:, i]), nl.arange(64)[None, :]], nl.load(x[i]))
+            kept[:, i] = nl.load(x[i, :, 0:1])
+        nl.store(out[:, 0:4], kept)
+        return out
+
+    program = kernel.trace(X, np.zeros((16, 4), np.int32))
+    open_ones = [p for p in judged(program.body) if p.meeting.verdict is Verdict.UNDECIDED]
+    assert [(p.first.access.buffer.name, p.first.is_write, p.second.is_write) for p in open_ones] == [
+        ("out", True, True)
+    ]

@@ -92,7 +92,7 @@ def test_err_tensor_output_not_written_to():
         kernel(127),
         X,
         rule="err_tensor_output_not_written_to",
-        message="output 'out' is never written to",
+        message="output 'out' of kernel copies is never written to",
         given="hbm tensor 'out' [256, 8] float32; a loop around the store may run zero times",
         allowed="a store that runs at least once",
     )
@@ -108,7 +108,7 @@ def test_err_tensor_output_not_written_to_without_any_output():
         wrong,
         X,
         rule="err_tensor_output_not_written_to",
-        message="the kernel has no output",
+        message="kernel wrong has no output",
         given="it returns nothing",
         allowed="return a tensor in nl.shared_hbm",
     )

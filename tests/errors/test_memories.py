@@ -44,9 +44,9 @@ def kernel_with(body):
         ),
         (
             lambda out, x: nl.copy(x[0:4]),  # flagged
-            "tensor_copy: 'src' is in the wrong memory",
+            "nl.copy: tensor 'x' is in the wrong memory",
             "hbm tensor 'x' [256, 8] float32",
-            "sbuf | psum",
+            "sbuf | psum; nl.load brings a tensor from hbm to sbuf",
         ),
         (
             lambda out, x: nisa.dma_copy(dst=out[0:4], src=nl.zeros((4, 8), nl.float32, buffer=nl.psum)),  # flagged
@@ -315,6 +315,6 @@ def test_a_store_takes_a_tile_or_a_number():
 
 def test_operands_are_tensors_of_the_kernel():
     for name, call in (("load", lambda: nl.load(X)), ("store", lambda: nl.store(X, 1)), ("copy", lambda: nl.copy(3))):
-        with pytest.raises(RuleError, match=f"'{name}' must be a tensor of the kernel") as caught:
+        with pytest.raises(RuleError, match=f"'nl.{name}' must be a tensor of the kernel") as caught:
             kernel_with(lambda out, x: call())(X)  # noqa: B023
         assert caught.value.allowed == "a tensor in hbm, sbuf or psum"

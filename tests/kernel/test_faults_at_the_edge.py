@@ -204,7 +204,7 @@ def test_the_callback_policy_changes_no_concrete_call():
 
 
 def test_policies_have_names():
-    with pytest.raises(ValueError, match="'ignore' is not a valid FaultPolicy"):
+    with pytest.raises(ValueError, match="'ignore' is not a policy for faults\n  allowed: poison, callback"):
         gather.on_fault("ignore")
     assert gather.on_fault("poison").grid == ()
 

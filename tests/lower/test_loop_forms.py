@@ -117,3 +117,27 @@ def test_gradients_of_tangled_kernels(spec, seed):
 @given(spec=tiled_kernels(dtypes=("float32",)), seed=st.integers(0, 999))
 def test_gradients_of_tiled_kernels(spec, seed):
     check_gradients(spec, seed)
+
+
+AXES = [(0, None, None), (None, 0, None), (None, None, 0), (0, 0, 0)]
+
+
+def check_batches(spec, seed):
+    """`vmap` over each argument, and over all, is the kernel case by case."""
+    arrays, others = inputs_for(spec, seed), inputs_for(spec, seed + 1)
+    run = lower_program(as_nki(spec).trace(*arrays))
+
+    def batched(*cases):
+        return [jax.vmap(run, axes)(*(c if a == 0 else c[0] for c, a in zip(cases, axes)))[0][0] for axes in AXES]
+
+    cases = [np.stack(pair) for pair in zip(arrays, others)]
+    for axes, found in zip(AXES, compiled(batched, *cases)(*cases)):
+        for number in range(2):
+            expected, _ = in_numpy(spec, *(c[number if a == 0 else 0] for c, a in zip(cases, axes)))
+            np.testing.assert_array_equal(np.float64(found[number]), np.float64(expected), err_msg=str(axes))
+
+
+@examples(3)
+@given(copy_kernels(), st.integers(0, 1000))
+def test_batches_over_every_argument(spec, seed):
+    check_batches(spec, seed)

@@ -195,6 +195,22 @@ def test_errors():
             lambda s, t: nl.add(s, t),
             "add.shape: the operands of add do not broadcast together\n  given:   [4, 6], [4, 5]",
         ),
+        (
+            lambda s, t: nl.multiply(s.reshape((4, 3, 2)), t[:, 0:3]),
+            "multiply.shape: the operands of multiply do not broadcast together: the trailing axes of [4, 3] do not "
+            "line up with those of [4, 3, 2]; [4, 3, 1] does\n  given:   [4, 3, 2], [4, 3]\n"
+            "  allowed: shapes that broadcast as NumPy's do\n  at ",
+        ),
+        (
+            lambda s, t: nl.where(s.reshape((4, 3, 2)), t, 0.0),
+            "where.shape: the operands of where do not broadcast together: the trailing axes of [4, 5] do not line up "
+            "with those of [4, 3, 2]\n  given:   ",
+        ),
+        (
+            lambda s, t: nl.add(s, np.ones((4, 6))),
+            "add.operands: an operand of nl.add is neither a tile nor a number\n  given:   ndarray of shape [4, 6]\n"
+            "  allowed: a tile, or a number; an array comes into a kernel as an argument, and is loaded",
+        ),
         (lambda s, t: nl.add(1, 2), "add.operands: add needs a tile\n  given:   int, int"),
         (lambda s, t: nl.bitwise_and(s, s), "tensor_tensor.bitvec: tensor_tensor: 'bitwise_and' works on bits"),
     ):

@@ -196,7 +196,7 @@ ERRORS = {
     ),
     "no_tile": (
         lambda t: nisa.tensor_tensor(t, 1.0, np.add),
-        "tensor_tensor.data2: operand 'data2' of 'tensor_tensor'",
+        "tensor_tensor.data2: operand 'data2' of 'nisa.tensor_tensor'",
     ),
 }
 

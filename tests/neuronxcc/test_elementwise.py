@@ -98,12 +98,12 @@ def test_which_functions_name_an_operator():
 
 def test_errors():
     for wrong, text in (
-        (lambda x: nl.exp(3.0), "activation.data: operand 'data' of 'activation' must be a tensor of the kernel"),
+        (lambda x: nl.exp(3.0), "activation.data: operand 'data' of 'nl.exp' must be a tensor of the kernel"),
         (
             lambda x: nl.exp(x),
-            "err_unsupported_memory: activation: 'data' is in the wrong memory\n  given:   hbm tensor",
+            "err_unsupported_memory: nl.exp: tensor 'x' is in the wrong memory\n  given:   hbm tensor",
         ),
-        (lambda x: nl.floor(x), "err_unsupported_memory: language_function: 'x' is in the wrong memory"),
+        (lambda x: nl.floor(x), "err_unsupported_memory: nl.floor: tensor 'x' is in the wrong memory"),
         (lambda x: nl.invert(nl.load(x)), "tensor_scalar.bitvec: tensor_scalar: 'invert' works on bits"),
     ):
 

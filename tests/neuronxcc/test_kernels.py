@@ -38,7 +38,7 @@ def copy(x, times=1):
         lambda: nki.baremetal(copy),
         lambda: nki.baremetal()(copy),
         lambda: nki.benchmark(copy),
-        lambda: nki.benchmark(warmup=5, iters=10)(copy),
+        lambda: nki.benchmark()(copy),
     ],
 )
 def test_every_decorator_makes_a_kernel_that_runs(make):
@@ -68,14 +68,51 @@ def test_the_platform_target(name, target):
         nki.jit(copy, platform_target="trn9")
 
 
-@pytest.mark.parametrize("make", ["jit", "baremetal", "benchmark"])
-def test_options_that_are_not_modelled_are_refused(make):
-    with pytest.raises(NotImplementedError, match=rf"nki.{make}: jnki does not model the option save_neff_name, zzz"):
-        getattr(nki, make)(copy, zzz=1, save_neff_name="file.neff")
+FILES = {"save_neff_name": "file.neff", "save_trace_name": "p.ntff", "additional_compile_opt": "-O1"}
+OPTIONS = {
+    "jit": {**FILES, "artifacts_dir": "/tmp/a", "warmup": 5, "iters": 10},
+    "baremetal": {**FILES, "artifacts_dir": "/tmp/a"},
+    "benchmark": {**FILES, "artifacts_dir": "/tmp/a", "warmup": 5, "iters": 10},
+    "profile": {**FILES, "overwrite": True, "profile_nth": 2},
+}
+
+
+@pytest.mark.parametrize("make", OPTIONS)
+def test_options_that_change_no_value_warn_and_the_kernel_runs(make):
+    options, needed = OPTIONS[make], {"working_directory": "/tmp/profile"} if make == "profile" else {}
+    with pytest.warns(UserWarning) as caught:
+        kernel = getattr(nki, make)(copy, **options, **needed)
+    names = ", ".join(sorted(options))
+    assert str(caught[0].message) == (
+        f"nki.{make}: {names}: no effect, there is no compiler and no hardware; the kernel runs"
+    )
+    assert len(caught) == (2 if make == "profile" else 1)
+    np.testing.assert_array_equal(kernel(X), X)
+
+
+@pytest.mark.parametrize(
+    ("make", "takes"),
+    [
+        (
+            "jit",
+            "additional_compile_opt, artifacts_dir, iters, platform_target, save_neff_name, save_trace_name, warmup",
+        ),
+        (
+            "benchmark",
+            "additional_compile_opt, artifacts_dir, iters, platform_target, save_neff_name, save_trace_name, warmup",
+        ),
+        ("profile", "additional_compile_opt, overwrite, platform_target, profile_nth, save_neff_name, save_trace_name"),
+        ("baremetal", "additional_compile_opt, artifacts_dir, platform_target, save_neff_name, save_trace_name"),
+    ],
+)
+def test_an_option_that_there_is_none_of_is_an_error(make, takes):
+    with pytest.raises(TypeError) as error:
+        getattr(nki, make)(copy, zzz=1, **({"working_directory": "/tmp/a"} if make == "profile" else {}))
+    assert str(error.value).startswith(f"nki.{make}() got an unexpected keyword argument 'zzz'; it takes {takes}")
 
 
 def test_a_benchmark_runs_the_kernel_and_has_no_latency():
-    kernel = nki.benchmark(warmup=0)(copy)
+    kernel = nki.benchmark(copy)
     np.testing.assert_array_equal(kernel[1](X), X)
     with pytest.raises(NotImplementedError, match="benchmark_result is measured on hardware"):
         _ = kernel.benchmark_result
@@ -96,8 +133,6 @@ def test_a_profile_runs_the_kernel_and_warns_that_it_writes_nothing():
     for folder in (None, "relative/path"):
         with pytest.raises(ValueError, match="working_directory must be an absolute path"):
             nki.profile(copy, working_directory=folder)
-    with pytest.raises(NotImplementedError, match="does not model the option profile_nth"):
-        nki.profile(copy, working_directory="/tmp/profile", profile_nth=2)
 
 
 @pytest.mark.parametrize("kernel", [copy, nki.jit(copy), nki.jit(copy, mode="simulation")])

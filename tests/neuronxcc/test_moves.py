@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jnki.errors import RuleError
 from jnki.neuronxcc import nki
 from jnki.program.program import instructions
 
@@ -185,9 +186,61 @@ def test_store_casts_to_the_type_of_the_tensor():
     np.testing.assert_array_equal(found, np.rint(X[0] * np.float32(1.3)).astype(np.int8))
 
 
-def test_store_regroups_equally_many_elements():
-    found = run(lambda out, x: nl.store(out, nl.load(x)), X, shape=(60,))
-    np.testing.assert_array_equal(found, X.reshape(60))
+@pytest.mark.parametrize("shape", [(2, 30), (2, 3, 2, 5), (1, 2, 30), (2, 1, 30, 1)])
+def test_store_splits_and_joins_free_axes(shape):
+    found = run(lambda out, x: nl.store(out, nl.load(x)), X, shape=shape)
+    np.testing.assert_array_equal(found, X.reshape(shape))
+
+
+@pytest.mark.parametrize(
+    ("of_value", "shape"), [((1, 6), (6,)), ((6, 1), (6,)), ((1, 6), (6, 1)), ((3, 4), (1, 3, 1, 4))]
+)
+def test_store_does_not_count_axes_of_size_one(of_value, shape):
+    x = np.arange(np.prod(shape), dtype=np.float32)
+    found = run(lambda out, x: nl.store(out, nl.load(x)), x.reshape(of_value), shape=shape)
+    np.testing.assert_array_equal(found, x.reshape(shape))
+
+
+PARTITIONS = "the two sides of the store to tensor 'out' span different numbers of partitions"
+SMALLER = "illegal shape in store to tensor 'out': the destination is smaller than the value"
+TOO_MANY = "the destination tile of a store to tensor 'out' spans too many partitions"
+SCRAMBLED = "the axes of the two sides of the store to tensor 'out' do not line up"
+OTHERWISE = {
+    "err_num_partition_mismatch": "the same size of axis 0, which is the partition axis; a tensor in hbm can be "
+    "reshaped",
+    "err_store_dst_shape_smaller_than_other_shape": "a destination of the value's shape",
+    "err_num_partition_exceed_arch_limit": "at most 128 on trn2: axis 0 of a tile is its partition axis",
+    "store.shape": "equal shapes, or axes that are split or joined: [P, 32] for [P, 4, 8], not [P, 8, 4]",
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "of_value", "rule", "message"),
+    [
+        ((4, 8), (8, 4), "err_num_partition_mismatch", PARTITIONS),
+        ((2, 4, 8), (8, 8), "err_num_partition_mismatch", PARTITIONS),
+        ((60,), (2, 30), "err_num_partition_mismatch", PARTITIONS),
+        ((8, 8), (8, 9), "err_store_dst_shape_smaller_than_other_shape", SMALLER),
+        ((130, 4), (65, 8), "err_num_partition_exceed_arch_limit", TOO_MANY),
+        ((4, 2, 6), (4, 6, 2), "store.shape", SCRAMBLED),
+        ((4, 2, 6), (4, 3, 4), "store.shape", SCRAMBLED),
+    ],
+)
+def test_a_store_that_would_scramble_is_refused(shape, of_value, rule, message):
+    with pytest.raises(RuleError) as error:
+        run(lambda out, x: nl.store(out, nl.load(x)), np.zeros(of_value, np.float32), shape=shape)
+    assert str(error.value).splitlines()[:3] == [
+        f"{rule}: {message}",
+        f"  given:   destination {list(shape)}, value {list(of_value)}",
+        f"  allowed: {OTHERWISE[rule]}",
+    ]
+
+
+def test_a_number_is_stored_to_a_tile_as_well():
+    with pytest.raises(RuleError, match="err_num_partition_exceed_arch_limit") as error:
+        run(lambda out: nl.store(out, 1.0), shape=(129, 2))
+    assert error.value.given == "destination [129, 2]"
+    np.testing.assert_array_equal(run(lambda out: nl.store(out[0:128], 1.0), shape=(129, 2))[:128], 1)
 
 
 def test_a_tile_in_psum_is_copied_to_sbuf_first():

@@ -208,20 +208,21 @@ def test_two_loops_have_two_indices():
 
 
 def test_a_loop_index_that_no_number_can_stand_for_is_an_error():
-    leaked = []
+    leaked = None
 
     @nki.jit
     def first(x):
+        nonlocal leaked
         out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
         for i in nl.affine_range(8):
-            leaked.append(i)
+            leaked = i
             nl.store(out[i], nl.load(x[i]))
         return out
 
     @nki.jit
     def second(x):
         out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
-        nisa.dma_copy(dst=out[leaked[0]], src=x[0])
+        nisa.dma_copy(dst=out[leaked], src=x[0])
         return out
 
     first(X)

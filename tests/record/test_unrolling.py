@@ -1,5 +1,7 @@
 """When a kernel needs the value of a loop index, that one loop is unrolled; the others stay as they are."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,16 @@ def expected_with(body):
 TABLE = [5, 3, 1, 0, 2, 4]
 
 
+def matched(i):
+    match i:
+        case 0:
+            return 2
+        case 1 | 2:
+            return 1
+        case _:
+            return 0
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -70,6 +82,69 @@ TABLE = [5, 3, 1, 0, 2, 4]
         lambda i: round(i / 3),
         lambda i: abs(int(i) - 3),
         lambda i: "abcdef".index("abcdef"[i]),
+        lambda i: int(f"{i}"),
+        lambda i: int(str(i)) + int(f"{i!r}") - int("%d" % i) if i else 5,  # noqa: UP031
+        lambda i: len(f"{i:>3}{i:02d}"),
+        lambda i: {f"row{k}": k for k in range(6)}[f"row{i}"],
+        lambda i: i & 1,
+        lambda i: 1 & i,
+        lambda i: (i | 1) - 1,
+        lambda i: i ^ 1 if i < 4 else 4 ^ i,
+        lambda i: i >> 1,
+        lambda i: 5 >> i,
+        lambda i: (1 << i) % 6,
+        lambda i: (i << 1) % 6,
+        lambda i: ~i + 6,
+        lambda i: 2**i % 6,
+        lambda i: pow(i, 2, 5),
+        lambda i: abs(i - 3),
+        lambda i: divmod(i, 4)[1],
+        lambda i: divmod(7, i + 1)[0] % 6,
+        lambda i: 7 % (i + 1),
+        lambda i: 5 // (i + 1),
+        lambda i: (-i) // 2 + 3,
+        lambda i: (i - 3) % 4,
+        lambda i: math.floor(i / 2),
+        lambda i: math.ceil(i / 2),
+        lambda i: math.trunc(i / 2),
+        lambda i: math.gcd(i, 4),
+        lambda i: int(math.sqrt(i)),
+        lambda i: int(float(i) * 0.5),
+        lambda i: int(i * 0.5),
+        lambda i: i if i < float("inf") else 0,
+        lambda i: int(i == 2),
+        lambda i: (i > 1) + 0,
+        lambda i: (i == 1) * 3,
+        lambda i: 3 - (i > 2),
+        lambda i: -(i > 2) + 1,
+        lambda i: (4, 5)[i > 2],
+        lambda i: {True: 1, False: 2}[i > 2],
+        lambda i: 1 if (i > 2) == True else 2,  # noqa: E712
+        lambda i: 1 if (i > 2) == (i > 4) else 2,
+        lambda i: 1 if (i > 2) != (i > 4) else 2,
+        lambda i: 1 if (i == 1) | (i == 3) else 2,
+        lambda i: 1 if (i == 1) ^ (i < 3) else 2,
+        lambda i: sum([i == 1, i < 3]),
+        lambda i: sorted([3, i])[0],
+        lambda i: sum([i, 1]) % 6,
+        lambda i: len("x" * i),
+        lambda i: len(i * [0]),
+        lambda i: sum([1, 2, 0, 1, 0, 1][i : i + 2]),
+        lambda i: i.bit_length(),
+        lambda i: np.array(TABLE)[i],
+        lambda i: int(np.array([TABLE, TABLE])[1, i]),
+        lambda i: np.arange(6)[5 - i],
+        lambda i: int((np.arange(6) + i)[0]),
+        lambda i: int((i * np.arange(6))[1]),
+        lambda i: int(np.add(i, 1)) % 6,
+        lambda i: int(np.sqrt(i)),
+        lambda i: int(np.minimum(i, 3)),
+        lambda i: int(np.int64(7) % (i + 1)),
+        lambda i: int(np.array(i) - 0),
+        lambda i: {0: 3, 1: 2}.get(i, 1),
+        lambda i: next(k for k in range(9) if k == i),
+        lambda i: [5, 4, 3, 2, 1, 0].index(i),
+        lambda i: matched(i),
     ],
 )
 def test_what_needs_a_number_unrolls_the_loop(body):
@@ -91,7 +166,10 @@ def test_what_needs_a_number_unrolls_the_loop(body):
         lambda i: i if i >= 0 else 0,
         lambda i: 3 if i != -1 else 0,
         lambda i: 0 if i == 6 else i,
-        lambda i: i if f"{i}" else 0,
+        lambda i: np.int64(5) - i,
+        lambda i: np.int32(1) * i,
+        lambda i: np.array(5) - i,
+        lambda i: np.subtract(5, i),
     ],
 )
 def test_what_holds_for_every_iteration_keeps_the_loop(body):
@@ -217,10 +295,11 @@ def test_an_inner_loop_that_depends_on_an_outer_index_unrolls_the_outer_one():
 
 def test_only_the_last_recording_counts():
     runs = []
+    attempts = iter(range(99))  # the list is put back before each attempt, the iterator cannot be
 
     @nki.jit
     def kernel(x):
-        runs.append(None)
+        runs.append(next(attempts))
         out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
         for i in nl.affine_range(6):
             for j in nl.affine_range(4):
@@ -230,7 +309,7 @@ def test_only_the_last_recording_counts():
         return out
 
     program = kernel.trace(X)
-    assert len(runs) == 3
+    assert runs == [2]
     assert sum(1 for _ in instructions(program.body)) == 2 * 6 * 4
     assert {b.name for b in program.buffers if b.name == "out" or b.name.startswith("out.")} == {"out"}
 

@@ -176,6 +176,39 @@ def test_a_destination_that_is_smaller_is_an_error(shape):
     assert error.location.text == "tile[...] = nl.load(x)  # too large"
 
 
+@pytest.mark.parametrize(
+    ("shape", "of_value", "rule"),
+    [
+        ((4, 2, 6), (4, 6, 2), "assignment.shape"),
+        ((4, 2, 6), (4, 3, 4), "assignment.shape"),
+        ((4, 6), (8, 3), "err_num_partition_mismatch"),
+    ],
+)
+def test_equally_many_elements_in_an_order_that_nobody_wrote_are_an_error(shape, of_value, rule):
+    def body(tile, x):
+        loaded = nl.load(x)
+        tile[...] = nl.negative(loaded)  # refused
+
+    def in_place(tile, x):
+        tile[...] = nl.load(x)  # refused
+
+    for made in (body, in_place):
+        error = refused(rule, made, np.zeros(of_value, np.float32), shape=shape)
+        assert error.given == f"destination {list(shape)}, value {list(of_value)}"
+        assert "assignment to tensor 'tile'" in str(error)
+        assert error.location.text.endswith("# refused")
+
+
+@pytest.mark.parametrize("of_value", [(4, 12), (4, 2, 2, 3), (4, 4, 3, 1), (4, 1, 12)])
+def test_free_axes_may_be_split_or_joined(of_value):
+    def body(tile, x):
+        tile[...] = nl.load(x)
+
+    x = np.arange(48, dtype=np.float32).reshape(of_value)
+    shape = (4, 4, 3) if of_value != (4, 1, 12) else (4, 12)
+    np.testing.assert_array_equal(run(body, x, shape=shape)[0], x.reshape(shape))
+
+
 @pytest.mark.parametrize("value", [[1, 2, 3], np.zeros((4, 3)), "text", None, (1,)])
 def test_what_is_neither_tile_nor_number_is_an_error(value):
     def body(tile, x):

@@ -330,8 +330,8 @@ def test_a_result_in_psum_is_no_operand_of_a_matmul():
         nl.matmul(*operands, transpose_x=transpose_x)
 
     x, y = whole_numbers((6, 6), (6, 6))
-    for transpose_x, first, operand in ((True, True, "stationary"), (True, False, "moving"), (False, True, "'x'")):
-        with pytest.raises(RuleError, match=operand) as caught:
+    for transpose_x, first in ((True, True), (True, False), (False, True)):
+        with pytest.raises(RuleError, match=r"nl\.matmul: tensor 'product[.\d]*' is in the wrong memory") as caught:
             kernel(x, y, transpose_x, first)
         assert caught.value.rule == "err_unsupported_memory" and caught.value.allowed == "sbuf"
 

@@ -28,7 +28,7 @@ from jnki.memory.row_faults import Rows, first_fault
 from jnki.memory.rows import per_element, rows_in_bounds
 from jnki.memory.scatter import accumulate, write
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,12 @@ class DmaCopy(Instruction):
     # Meaning.
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10, C12)."""
+        """All reads come before all writes (C19); a row that is out of bounds moves nothing (C10, C12).
+
+        A copy of no elements reads no row index: it changes nothing and cannot fault.
+        """
+        if self.dst.size == 0:
+            return memory
         mask = self._enabled(at)
         src_rows, dst_rows = row_indices(memory, self.src, at), row_indices(memory, self.dst, at)
         src_valid, dst_valid = _valid(self.src, src_rows, at), _valid(self.dst, dst_rows, at)
@@ -235,6 +240,7 @@ def make(
     return copy
 
 
+@takes_target
 def dma_copy(
     memory: DeviceMemory,
     *,

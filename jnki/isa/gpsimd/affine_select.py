@@ -17,7 +17,7 @@ from jnki.isa.operands import load, store
 from jnki.isa.rules import check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 _TYPES = frozenset({"int8", "int16", "uint8", "uint16"})
 
@@ -109,6 +109,7 @@ def _not_affine(given: str) -> RuleError:
     )
 
 
+@takes_target
 def affine_select(
     memory: DeviceMemory,
     *,

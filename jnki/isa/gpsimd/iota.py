@@ -17,7 +17,7 @@ from jnki.isa.operands import store
 from jnki.isa.rules import check_mask, check_on_chip, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +90,7 @@ def as_expression(expr: Any) -> IndexValue:
             )
 
 
+@takes_target
 def iota(memory: DeviceMemory, *, dst: Ref, expr: Any, mask: Any = None, target: Target = TRN2) -> DeviceMemory:
     """Memory with an affine expression of indices written to an SBUF tile: the functional form of `nki.isa.iota`.
 

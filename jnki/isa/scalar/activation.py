@@ -22,7 +22,7 @@ from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile, chec
 from jnki.isa.scalar.activations import FUNCTIONS, activation_function
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 BIAS_TYPES = ("float32", "float16", "bfloat16")
 REDUCE_OPERATORS = ("add", "multiply", "maximum", "minimum")
@@ -240,6 +240,7 @@ def _by_partition(tile: jax.Array) -> jax.Array:
     return tile.reshape(tile.shape[0], -1)
 
 
+@takes_target
 def activation(
     memory: DeviceMemory,
     *,

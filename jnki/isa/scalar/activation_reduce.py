@@ -12,7 +12,7 @@ from jnki.isa.scalar.activation import Activation
 from jnki.isa.scalar.activations import activation_function
 from jnki.memory import DeviceMemory
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class ActivationReduce(Activation):
         super().check(target)
 
 
+@takes_target
 def activation_reduce(
     memory: DeviceMemory,
     *,

@@ -6,7 +6,7 @@ from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.dtypes import bfloat16
 from jnki.isa.instruction import Instruction
-from jnki.isa.rules import check_on_chip, check_partitions
+from jnki.isa.rules import check_on_chip, check_partitions, wrong_memory
 from jnki.isa.tensor.matmul_masks import Layout
 from jnki.target import Target
 
@@ -65,12 +65,7 @@ def check_double_row(
 
 def _check_space(matmul: Instruction, operand: str, access: Access, space: Space) -> None:
     if access.buffer.space is not space:
-        raise matmul.error(
-            "err_unsupported_memory",
-            f"'{operand}' is in the wrong memory: the Tensor Engine reads SBUF and writes PSUM",
-            given=str(access.buffer),
-            allowed=str(space),
-        )
+        raise wrong_memory(matmul, operand, access, str(space), ": the Tensor Engine reads SBUF and writes PSUM")
 
 
 def _check_shapes(matmul: Instruction, dst: Access, layout: Layout) -> None:

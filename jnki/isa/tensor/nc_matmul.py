@@ -23,7 +23,7 @@ from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 DOUBLE_ROW = "double_row"
 _PERF_MODES = {None: "", "": "", "none": "", DOUBLE_ROW: DOUBLE_ROW, "double_row_gen3": DOUBLE_ROW}
@@ -232,6 +232,7 @@ def _box(mask: Mask | None, shape: tuple[int, ...]) -> tuple[tuple[int, int], ..
     return tuple((0, n) for n in shape) if mask is None else mask.box(shape)
 
 
+@takes_target
 def nc_matmul(
     memory: DeviceMemory,
     *,

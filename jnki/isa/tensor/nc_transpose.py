@@ -16,11 +16,11 @@ from jnki.errors import RuleError, not_modelled
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store
-from jnki.isa.rules import check_compute_tile, check_engine
+from jnki.isa.rules import check_compute_tile, check_engine, wrong_memory
 from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,7 @@ class NcTranspose(Instruction):
         if self.engine is Engine.tensor and self.dst.buffer.space is not Space.PSUM:
             wrong["dst"] = (self.dst, "psum")
         for operand, (access, allowed) in wrong.items():
-            raise self.error(
-                "err_unsupported_memory",
-                f"'{operand}' is in the wrong memory: the Tensor Engine reads SBUF and writes PSUM",
-                given=str(access.buffer),
-                allowed=allowed,
-            )
+            raise wrong_memory(self, operand, access, allowed, ": the Tensor Engine reads SBUF and writes PSUM")
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         box = None if self.mask is None else self.mask.box(self.dst.shape)
@@ -164,6 +159,7 @@ def _comparison(c: Comparison, steps: tuple[int, ...], shape: tuple[int, ...]) -
     return Comparison(c.base, steps, tuple(n if step else 1 for n, step in zip(shape, steps)), c.test)
 
 
+@takes_target
 def nc_transpose(
     memory: DeviceMemory,
     *,

@@ -14,7 +14,7 @@ from jnki.isa.operands import store
 from jnki.isa.rules import check_engine, check_mask, check_on_chip, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class Memset(Instruction):
         return store(memory, self.dst, constant(self.value, self.dst.dtype), at, self.mask)
 
 
+@takes_target
 def memset(
     memory: DeviceMemory,
     *,

@@ -12,7 +12,7 @@ from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class Reciprocal(Instruction):
         return store(memory, self.dst, cast(1 / x, float32, self.dst.dtype), at, self.mask)
 
 
+@takes_target
 def reciprocal(memory: DeviceMemory, *, dst: Ref, data: Ref, mask: Any = None, target: Target = TRN2) -> DeviceMemory:
     """Memory with one over each element of a tile: the functional form of `nki.isa.reciprocal`.
 

@@ -15,7 +15,7 @@ from jnki.isa.operands import load, store
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Select(Instruction):
         return store(memory, self.dst, jnp.where(condition, chosen, other), at, self.mask)
 
 
+@takes_target
 def select(
     memory: DeviceMemory,
     *,

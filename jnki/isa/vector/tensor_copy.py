@@ -14,7 +14,7 @@ from jnki.isa.operands import load, store
 from jnki.isa.rules import check_engine, check_mask, check_on_chip, check_partitions, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,7 @@ def make(dst: Access, src: Access, mask: Any, engine: Engine, target: Target) ->
     return copy
 
 
+@takes_target
 def tensor_copy(
     memory: DeviceMemory,
     *,

@@ -18,7 +18,7 @@ from jnki.isa.rules import check_bitvec, check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,7 @@ class TensorReduce(Instruction):
         return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
 
 
+@takes_target
 def tensor_reduce(
     memory: DeviceMemory,
     *,

@@ -16,7 +16,7 @@ from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask, check_vector
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 Operand = Access | float | int | bool | None
 
@@ -141,6 +141,7 @@ class TensorScalar(Instruction):
         return store(memory, self.dst, cast(value, kind, self.dst.dtype), at, self.mask)
 
 
+@takes_target
 def tensor_scalar(
     memory: DeviceMemory,
     *,

@@ -20,7 +20,7 @@ from jnki.isa.promotion import promote
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
-from jnki.target import TRN2, Target
+from jnki.target import TRN2, Target, takes_target
 
 # GpSimd computes these exactly on 32-bit integers, where the Vector Engine goes through float32.
 _INTEGER_OPERATORS = frozenset({"add", "subtract", "multiply"})
@@ -134,6 +134,7 @@ def combine(
     return op.function(cast(a, a_type, float32), cast(b, b_type, float32)), float32
 
 
+@takes_target
 def tensor_tensor(
     memory: DeviceMemory,
     *,

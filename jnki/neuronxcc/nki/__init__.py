@@ -2,6 +2,7 @@
 
 from jnki.neuronxcc.nki import isa, language, typing
 from jnki.neuronxcc.nki.kernels import baremetal, benchmark, jit, profile, simulate_kernel
+from jnki.neuronxcc.nki.not_yet import TOP, missing
 from jnki.tiles.tensor import Tensor as tensor
 
 __all__ = [
@@ -15,3 +16,5 @@ __all__ = [
     "tensor",
     "typing",
 ]
+
+__getattr__ = missing("neuronxcc.nki", TOP)

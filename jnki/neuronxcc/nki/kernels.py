@@ -1,7 +1,6 @@
 """`nki.jit` and its relatives: ways to make a kernel out of a function."""
 
 import os
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +9,22 @@ import numpy as np
 
 from jnki.kernel.kernel import Kernel
 from jnki.record.tensor_annotation import TensorAnnotation
+from jnki.source import warn
 from jnki.target import target
 
 MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "trace")
 
 # Options about messages: jnki always shows the user's line and its own reasons.
 _MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
+# Options about the vendor's compiler and its files. They change no value, and have no effect here.
+_FILES = {"save_neff_name", "save_trace_name", "additional_compile_opt"}
+_WITHOUT_EFFECT = {
+    "nki.baremetal": _FILES | {"artifacts_dir"},
+    "nki.benchmark": _FILES | {"artifacts_dir", "warmup", "iters"},
+    "nki.profile": _FILES | {"overwrite", "profile_nth"},
+    # It hands its options on to what the mode names.
+    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
+}
 
 
 def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: Any) -> Any:
@@ -26,43 +35,48 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark", "simulation" and "trace". All of them run
             here, in the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
         **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
-            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives.
+            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives. A warning says of options
+            of `baremetal` and `benchmark` that they have no effect.
 
     Raises:
         ValueError: an unknown mode or target.
-        NotImplementedError: an option of the vendor's compiler that jnki does not model.
+        TypeError: an option that there is none of.
     """
     if mode not in MODES:
         raise ValueError(f"nki.jit: mode is {mode!r}, allowed are {', '.join(MODES)}")
     if func is None:
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
-    _refuse("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
+    _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
     function = func.function if isinstance(func, Kernel) else func
     return Kernel(function, target=None if platform_target is None else target(platform_target))
 
 
 def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
-    """What `kernel` returns for these arrays, as NumPy arrays.
+    """What `kernel` returns for these arrays, as NumPy arrays, which are writable.
 
     Args:
         kernel: a kernel, with or without a launch grid, or a plain function.
     """
     made = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
-    return jax.tree.map(np.asarray, made(*args, **kwargs))
+    return jax.tree.map(np.array, made(*args, **kwargs))
 
 
 def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
     """Makes a kernel that runs on NumPy arrays without a framework; here that is what every kernel does.
 
+    Args:
+        kernel: the function.
+        **kwargs: `platform_target`; and `save_neff_name`, `save_trace_name`, `additional_compile_opt` and
+            `artifacts_dir`, which are about the vendor's compiler: a warning says that they have no effect.
+
     Raises:
-        NotImplementedError: an option that asks for what only the vendor's compiler or hardware can give
-            (`save_neff_name`, `save_trace_name`, `additional_compile_opt`, `artifacts_dir`).
+        TypeError: an option that there is none of.
     """
     if kernel is None:
         return lambda function: baremetal(function, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
-    _refuse("nki.baremetal", kwargs)
+    _without_effect("nki.baremetal", kwargs)
     return jit(kernel, mode="baremetal", platform_target=platform_target)
 
 
@@ -71,19 +85,21 @@ def benchmark(kernel: Any = None, **kwargs: Any) -> Any:
 
     Args:
         kernel: the function.
-        **kwargs: `warmup` and `iters`: how often hardware would run it.
+        **kwargs: `platform_target`; and options of which a warning says that they have no effect: `warmup` and
+            `iters`, how often hardware would run it, and those of `baremetal`.
 
     Raises:
-        NotImplementedError: an option for files of the vendor's compiler.
+        TypeError: an option that there is none of.
+        ValueError: `warmup` or `iters` is no count.
     """
     if kernel is None:
         return lambda function: benchmark(function, **kwargs)
     for count in ("warmup", "iters"):
-        value = kwargs.pop(count, 1)
+        value = kwargs.get(count, 1)
         if not isinstance(value, int) or value < 0:
             raise ValueError(f"nki.benchmark: {count} must be a count, got {value!r}")
     platform_target = kwargs.pop("platform_target", None)
-    _refuse("nki.benchmark", kwargs)
+    _without_effect("nki.benchmark", kwargs)
     return Benchmarked(jit(kernel, mode="benchmark", platform_target=platform_target))
 
 
@@ -114,11 +130,12 @@ def profile(func: Any = None, **kwargs: Any) -> Any:
 
     Args:
         func: the function.
-        **kwargs: `working_directory`, an absolute path.
+        **kwargs: `working_directory`, an absolute path; `platform_target`; and, without effect as well,
+            `save_neff_name`, `save_trace_name`, `additional_compile_opt`, `overwrite`, `profile_nth`.
 
     Raises:
+        TypeError: an option that there is none of.
         ValueError: there is no absolute `working_directory`.
-        NotImplementedError: an option that names a file to be written.
     """
     if func is None:
         return lambda function: profile(function, **kwargs)
@@ -126,14 +143,25 @@ def profile(func: Any = None, **kwargs: Any) -> Any:
     if directory is None or not os.path.isabs(directory):
         raise ValueError(f"nki.profile: working_directory must be an absolute path, got {directory!r}")
     platform_target = kwargs.pop("platform_target", None)
-    _refuse("nki.profile", kwargs)
-    warnings.warn(f"nki.profile: no profile is written to {directory}: it takes hardware", UserWarning, stacklevel=2)
+    _without_effect("nki.profile", kwargs)
+    warn(f"nki.profile: no profile is written to {directory}: it takes hardware")
     return jit(func, platform_target=platform_target)
 
 
-def _refuse(function: str, options: dict[str, Any]) -> None:
+def _without_effect(function: str, options: dict[str, Any]) -> None:
+    """Warns of options that ask for what only the vendor's compiler or hardware has.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    known = _WITHOUT_EFFECT[function]
+    for name in options:
+        if name not in known:
+            takes = ", ".join(sorted(known | {"platform_target"}))
+            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'; it takes {takes}")
     if options:
-        raise NotImplementedError(f"{function}: jnki does not model the option {', '.join(sorted(options))}")
+        names = ", ".join(sorted(options))
+        warn(f"{function}: {names}: no effect, there is no compiler and no hardware; the kernel runs")
 
 
 def _array(value: Any) -> Any:

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from jnki.errors import not_modelled
+from jnki.source import user_location
+
 
 class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
+
+TOP = frozenset(["FrameworkKernel", "compiler"])
 
 ISA = frozenset(
     [
@@ -59,7 +64,9 @@ def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
 
     def __getattr__(name: str) -> Any:
         if name in names:
-            raise NotModelledError(f"jnki does not model {module}.{name} yet")
-        raise AttributeError(f"module '{module}' has no attribute '{name}'")
+            raise NotModelledError(str(not_modelled(f"{module}.{name}")))
+        at = None if name.startswith("__") else user_location()
+        place = f": it is no name of the legacy dialect\n  at {at.describe()}" if at is not None else ""
+        raise AttributeError(f"module '{module}' has no attribute '{name}'{place}")
 
     return __getattr__

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jnki import DeviceMemory, psum, sbuf
-from jnki.isa.tensor import nc_matmul
+from jnki.isa.tensor.nc_matmul import nc_matmul
 from jnki.memory import Fault
 from tests.harness import bits_of, grid, numpy_pattern
 from tests.oracle import tensor_engine as oracle

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jnki import DeviceMemory, RuleError, arange, psum, sbuf
-from jnki.isa.tensor import nc_matmul
+from jnki.isa.tensor.nc_matmul import nc_matmul
 from tests.isa.tensor.matmuls import Matmul, Part, assert_matches_oracle, whole_numbers
 
 K, M, N = 6, 4, 5

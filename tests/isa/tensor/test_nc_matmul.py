@@ -7,7 +7,7 @@ import pytest
 from jax import test_util
 
 from jnki import TRN1, TRN2, DeviceMemory, psum, sbuf
-from jnki.isa.tensor import nc_matmul
+from jnki.isa.tensor.nc_matmul import nc_matmul
 from tests.isa.tensor.matmuls import Matmul, Part, assert_matches_oracle, memory_of, whole_numbers
 from tests.oracle import tensor_engine as oracle
 from tests.oracle.casts import FLOATS, STORAGE

@@ -9,8 +9,7 @@ from jnki import TRN1, TRN2, TRN3, DeviceMemory, RuleError, hbm, psum, sbuf
 from jnki.access.index import scalar
 from jnki.access.ref import resolve
 from jnki.isa import NcMatmul
-from jnki.isa.tensor import nc_matmul
-from jnki.isa.tensor.nc_matmul import make
+from jnki.isa.tensor.nc_matmul import make, nc_matmul
 from tests.targets import TINY
 
 SPACES = {"hbm": hbm, "sbuf": sbuf, "psum": psum}

@@ -12,7 +12,7 @@ import jnki.neuronxcc.nki as nki
 import jnki.neuronxcc.nki.isa as nisa
 import jnki.neuronxcc.nki.language as nl
 from jnki import TRN1, TRN2, DeviceMemory, RuleError, arange, engine, hbm, psum, sbuf
-from jnki.isa.tensor import nc_transpose
+from jnki.isa.tensor.nc_transpose import nc_transpose
 from jnki.memory import Fault
 from tests.harness import bits_of, numpy_pattern
 from tests.oracle import tensor_engine as oracle

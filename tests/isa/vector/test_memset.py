@@ -136,7 +136,7 @@ def test_too_many_partitions_are_refused() -> None:
 def test_a_free_axis_that_walks_partitions_is_refused() -> None:
     error = refused("err_failed_to_infer_tile_from_local_tensor", sbuf("x")[arange(4)[None, :], arange(6)[:, None]])
     assert "memset: 'dst' is not a tile: its first axis must be the partition axis" in str(error)
-    assert error.given == "[6, 4] of sbuf tensor 'x' [4, 6] float32, whose partition axis is 0"
+    assert error.given == "[6, 4] of sbuf tensor 'x' [4, 6] float32, whose partition axis is 1"
     assert error.allowed == "an index on every block axis, such as t[i], so that [P, F...] remains"
 
 

@@ -1,6 +1,7 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
+from jnki.neuronxcc.nki.calls import publish
 from jnki.neuronxcc.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
 from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select
 from jnki.neuronxcc.nki.isa.on_scalar import activation, activation_reduce
@@ -43,5 +44,7 @@ __all__ = [
     "unknown_engine",
     "vector_engine",
 ]
+
+publish(globals(), "nisa", __all__)
 
 __getattr__ = missing("neuronxcc.nki.isa", ISA)

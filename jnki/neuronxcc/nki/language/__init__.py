@@ -1,5 +1,6 @@
 """`neuronxcc.nki.language` (`nl`): the index of its names."""
 
+from jnki.neuronxcc.nki.calls import publish
 from jnki.neuronxcc.nki.language.binary import (
     add,
     bitwise_and,
@@ -207,5 +208,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+publish(globals(), "nl", __all__)
 
 __getattr__ = missing("neuronxcc.nki.language", LANGUAGE)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from jnki.access.buffer import Space
+from jnki.access.partition import marked_axis
 from jnki.dtypes import element_type
 from jnki.errors import RuleError, not_modelled
-from jnki.neuronxcc.nki.language.memory import Region, par_dim, sbuf
+from jnki.neuronxcc.nki.language.memory import Region, sbuf
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_frame
 from jnki.tiles.assign import fill
@@ -76,7 +77,7 @@ def _filled(function: str, shape: Any, value: Any, dtype: Any, buffer: Region | 
 
 def fill_blocks(recorder: Recorder, tensor: Tensor, value: Any) -> None:
     """Records memsets of all of `tensor`, one per block in front of its partition axis."""
-    blocks = tensor.access.buffer.partition_axis
+    blocks = tensor.access.blocks
     if blocks == 0:
         fill(recorder, tensor.access, value)
         return
@@ -96,18 +97,15 @@ def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: st
     recorder = current(f"nl.{function}")
     region = sbuf if buffer is None else _region(buffer)
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    marked = [axis for axis, n in enumerate(sizes) if isinstance(n, par_dim)]
-    if len(marked) > 1:
-        raise RuleError("par_dim", "a tensor has one partition axis", given=str(sizes), allowed="one nl.par_dim")
-    axis = marked[0] if marked and region.space.on_chip else 0
+    axis = (marked_axis(sizes) or 0) if region.space.on_chip else 0
     numbers = tuple(operator.index(n) for n in sizes)
     if region.space.on_chip:
         _check_on_chip(recorder, region, numbers, axis, element_type(dtype).size_bytes)
     kind = element_type(dtype)
     if region.at_kernel_level:
         _check_kernel_level(recorder, region, numbers)
-        return whole(recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
-    return whole(recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
+        return whole(recorder, recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
+    return whole(recorder, recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
 
 
 def _region(buffer: Any) -> Region:

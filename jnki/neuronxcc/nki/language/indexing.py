@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from jnki.access.basic import DynamicSlice
 from jnki.access.index import Index
 from jnki.access.index import arange as index_range
 from jnki.access.mesh_grid import mgrid as mgrid
-from jnki.access.subscript import DynamicSlice
 
 
 def arange(*args: int) -> Index:

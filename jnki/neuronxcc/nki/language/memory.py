@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jnki.access.buffer import Space
+from jnki.access.partition import par_dim as par_dim
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,3 @@ private_hbm = Region("private_hbm", Space.HBM)
 shared_hbm = Region("shared_hbm", Space.HBM, at_kernel_level=True)
 sbuf = Region("sbuf", Space.SBUF)
 psum = Region("psum", Space.PSUM)
-
-
-class par_dim(int):
-    """The size of the partition axis, marked as such in a shape: `(4, nl.par_dim(128), 512)`."""
-
-    def __repr__(self) -> str:
-        return f"par_dim({int(self)})"

@@ -19,6 +19,7 @@ from jnki.isa.vector.tensor_copy import make as make_copy
 from jnki.neuronxcc.nki.language.naming import named
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
+from jnki.tiles.fitting import check_stored
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access, expanded_access
 
@@ -53,11 +54,12 @@ def store(dst: Tensor, value: Any, *, mask: Any = None) -> None:
 
     Args:
         dst: in HBM, whole or indexed.
-        value: an SBUF tile with as many elements; a PSUM tile takes a copy to SBUF first; a number fills.
+        value: an SBUF tile of the shape of `dst`, but for axes of size 1 and for free axes that are split or joined; a
+            PSUM tile takes a copy to SBUF first; a number fills.
         mask: what to leave as it was.
 
     Raises:
-        RuleError: an operand is in the wrong memory, or breaks a rule of a DMA.
+        RuleError: an operand is in the wrong memory, the shapes do not fit, or a rule of a DMA is broken.
     """
     recorder = current("nl.store")
     target = _in_space(as_tensor(dst, "store", "dst"), "store", "dst", Space.HBM)
@@ -69,6 +71,7 @@ def store(dst: Tensor, value: Any, *, mask: Any = None) -> None:
         source = copy(value).access
     if source.buffer.space is not Space.SBUF:
         raise _wrong_memory("store", "value", source, "sbuf")
+    check_stored(target, source, recorder.target)
     recorder.emit(_dma(recorder, target, source, mask))
 
 
@@ -119,6 +122,7 @@ def _store_number(recorder: Recorder, target: Access, value: Any, mask: Any) -> 
             given=type(value).__name__,
             allowed="a tile in sbuf, or a number",
         )
+    check_stored(target, None, recorder.target)
     kind: ElementType = target.dtype
 
     def fill(dst: Access) -> Memset:

@@ -1,0 +1,34 @@
+"""What every public function of the dialect does around its own body: it is named in errors, as the user spells it."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jnki.errors import misfit
+from jnki.source import calling
+
+
+def publish(namespace: dict[str, Any], spelling: str, names: Iterable[str]) -> None:
+    """Makes the functions among the names of a module's `namespace` say who they are: `nl.add`, `nisa.dma_copy`."""
+    for name in names:
+        if inspect.isfunction(namespace[name]):
+            namespace[name] = _published(namespace[name], f"{spelling}.{name}")
+
+
+def _published(function: Callable[..., Any], spelled: str) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with calling(spelled):
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                problem = misfit(signature, spelled, args, kwargs)
+                if problem is None:
+                    raise
+                # From None: where Python found that out is no line of the user's.
+                raise TypeError(problem) from error.__cause__
+
+    return call
