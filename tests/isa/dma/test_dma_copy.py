@@ -301,7 +301,7 @@ def test_c11_flat_offsets_beyond_32_bits() -> None:
     )
     rows = jnp.array([-(2**31)], jnp.int32)
     source = Rows("dma_copy", "src", instruction.src, rows, jnp.array([False]), None)
-    fault = source.fault(None, instruction.dst.shape, NO_LOOPS)
+    fault, _ = source.fault(None, instruction.dst.shape, NO_LOOPS)
     (details,) = fault.details()
     assert str(details.error()) == f"index {2**31 * 70_000} is out of bounds for axis 0 with size 4900000000"
 
