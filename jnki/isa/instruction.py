@@ -29,6 +29,7 @@ class Instruction:
     Attributes:
         mask: where false, nothing is read, checked or written.
         location: the user's line; it takes no part in equality, so that equal programs are equal wherever they stand.
+        unrolled: the iterations of unrolled loops in which it was recorded, as a fault's `Site` has them.
     """
 
     name: ClassVar[str]
@@ -45,6 +46,7 @@ class Instruction:
 
     mask: Mask | None = None
     location: Location | None = field(default=None, compare=False, repr=False)
+    unrolled: tuple[tuple[int, str, int], ...] = field(default=(), compare=False, repr=False)
 
     def operands(self) -> dict[str, Access]:
         """All operands by name, index tiles aside."""
@@ -166,7 +168,7 @@ class Instruction:
         parts = []
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if f.name in ("location", "mask") or value is None or value == f.default:
+            if f.name in ("location", "mask", "unrolled") or value is None or value == f.default:
                 continue
             if f.name not in self.writes:
                 parts.append(f"{f.name}={getattr(value, 'name', value) if not isinstance(value, Access) else value}")

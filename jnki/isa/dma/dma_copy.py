@@ -167,7 +167,7 @@ class DmaCopy(Instruction):
             new = write(old, self.dst, value, at, dst_rows, enabled)
         if self.oob_mode is OobMode.error:
             indexed = [
-                Rows(self.name, operand, getattr(self, operand), rows, valid, self.location)
+                Rows(self.name, operand, getattr(self, operand), rows, valid, self.location, self.unrolled)
                 for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid))
                 if rows is not None and valid is not None
             ]
