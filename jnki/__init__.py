@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
-    from jnki.kernel.edge import UnreportedFaultWarning as UnreportedFaultWarning
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
     from jnki.target import INF2 as INF2
@@ -54,7 +53,6 @@ _HOME = {
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
     "Target": "jnki.target",
-    "UnreportedFaultWarning": "jnki.kernel.edge",
     "activation": "jnki.isa",
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",

@@ -30,6 +30,7 @@ class Instruction:
     Attributes:
         mask: where false, nothing is read, checked or written.
         location: the user's line; it takes no part in equality, so that equal programs are equal wherever they stand.
+        unrolled: the iterations of unrolled loops in which it was recorded, as a fault's `Site` has them.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class Instruction:
 
     mask: Mask | None = None
     location: Location | None = field(default=None, compare=False, repr=False)
+    unrolled: tuple[tuple[int, str, int], ...] = field(default=(), compare=False, repr=False)
 
     def __init_subclass__(cls) -> None:
         # A dataclass would compare constants by value, and 0.0 is not -0.0. It keeps what a class brings.
@@ -185,7 +187,7 @@ class Instruction:
         parts = []
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if f.name in ("location", "mask") or value is None or value == f.default:
+            if f.name in ("location", "mask", "unrolled") or value is None or value == f.default:
                 continue
             if f.name not in self.writes:
                 parts.append(f"{f.name}={getattr(value, 'name', value) if not isinstance(value, Access) else value}")

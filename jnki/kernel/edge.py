@@ -5,6 +5,7 @@ how the kernel is called                       what a fault does
 with concrete arrays, also under plain grad    IndexError
 kernel.with_fault(...), anywhere               returned beside the outputs
 under jit, vmap, scan, ... ("poison")          float outputs and all gradients through them turn NaN;
+                                               where an output is of integers, a host callback raises;
                                                checkify and chexify see a failed check
 the same, with on_fault("callback")            a host callback raises: JAX wraps the IndexError in an error of its own
 """
@@ -20,7 +21,12 @@ from jax.experimental import checkify
 
 from jnki.lower.explicit_mesh import on_automatic_axes
 from jnki.memory import Fault
-from jnki.source import warn
+
+# Under vmap, cond and while_loop run what a case did not take, and throw it away: nothing here can tell.
+UNTAKEN = (
+    "if this case does not take the branch (or the iteration) that calls the kernel: under vmap all of them run; give "
+    "it row indices in bounds there, or use kernel.with_fault(...)"
+)
 
 
 class FaultPolicy(enum.Enum):
@@ -30,27 +36,41 @@ class FaultPolicy(enum.Enum):
     CALLBACK = "callback"
 
 
-class UnreportedFaultWarning(UserWarning):
-    """A kernel that can fault has only integer outputs, and these cannot turn NaN."""
-
-
 def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, kernel: str) -> tuple[jax.Array, ...]:
-    """The outputs, with the fault made visible in the way that `policy` says.
-
-    Warns:
-        UnreportedFaultWarning: under `POISON`, where no output can carry the news.
-    """
+    """The outputs, with the fault made visible in the way that `policy` says."""
     _check(fault, kernel)
     if policy is FaultPolicy.CALLBACK:
-        jax.debug.callback(_raise, fault)
+        _call_back(fault)
         return outputs
-    if not any(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
-        warn(
-            f"kernel '{kernel}' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
-            "kernel.with_fault(...), kernel.on_fault('callback') or checkify",
-            UnreportedFaultWarning,
-        )
+    if not all(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
+        _call_back(fault)
     return tuple(poisoned(o, fault.occurred) for o in outputs)
+
+
+def _call_back(fault: Fault) -> None:
+    """The host raises where there is a fault.
+
+    It is an effect, which no compiler drops, and it has no result: on several devices the answer of a callback is
+    broadcast, and where it raises instead, the others would wait for ever.
+    """
+
+    fields = tuple(lax.stop_gradient(field) for field in jax.tree.leaves(fault))
+    on_automatic_axes(lambda *fields: _ask(*fields), fields, ())
+
+
+@jax.custom_batching.custom_vmap
+def _ask(*fields: jax.Array) -> tuple[()]:
+    fault = Fault(*fields)
+    # A callback takes the host a millisecond: it is made only where there is something to say.
+    lax.cond(jnp.any(fault.occurred), lambda: jax.debug.callback(_raise, fault), lambda: None)
+    return ()
+
+
+@_ask.def_vmap
+def _ask_once(size: int, batched: list[bool], *fields: jax.Array) -> tuple[tuple[()], tuple[()]]:
+    """One call for all cases, which JAX would make one by one."""
+    whole = (f if b else jnp.broadcast_to(f, (size, *f.shape)) for f, b in zip(fields, batched))
+    return _ask(*whole), ()
 
 
 def _check(fault: Fault, kernel: str) -> None:
@@ -89,4 +109,9 @@ def _poisoned_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[
 
 
 def _raise(fault: Fault) -> None:
-    fault.raise_if_any()
+    """Raises what a plain call does, with the notes in the text: JAX quotes the text alone."""
+    try:
+        fault.raise_if_any()
+    except IndexError as error:
+        notes = [*error.__notes__, UNTAKEN] if np.ndim(fault.site) else error.__notes__
+        raise IndexError("\n".join([str(error), *notes])) from None

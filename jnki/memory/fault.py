@@ -1,12 +1,11 @@
 """Run-time faults as data (clauses C9 to C11).
 
 Only numbers travel through a computation: which site, which row, which index, in which iteration. What is static
-about a site (tensor, axis, the user's line) is interned: the table below only grows, by content, as Python's own
-table of interned strings does, so that a fault record has the same structure before and after every instruction
-and can be carried through `lax.scan`.
+about a site (tensor, axis, the user's line) is interned (`jnki.memory.sites`), so that a fault record has the same
+structure before and after every instruction and can be carried through `lax.scan`.
 """
 
-import threading
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,66 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jnki.access.affine import Affine, Symbol
 from jnki.memory.loops import MAX_LOOP_DEPTH
-from jnki.source import Location
-
-NO_SITE = np.iinfo(np.int32).max
-
-
-@dataclass(frozen=True)
-class Site:
-    """The static part of a fault: an operand of one instruction that is indexed at run time.
-
-    Attributes:
-        instruction, operand, tensor: names, for the note.
-        axis, axis_size: the indexed axis.
-        size: N, the element count of the tensor.
-        offset: static start of the access, in elements.
-        index_step, row_step: what one index, and one row of the pattern, adds to the start.
-        signed: whether the index tile is int32 (else uint32).
-        loops: the symbols of the enclosing loops, outermost first.
-        location: the user's line.
-    """
-
-    instruction: str
-    operand: str
-    tensor: str
-    axis: int
-    axis_size: int
-    size: int
-    offset: Affine
-    index_step: int
-    row_step: int
-    signed: bool
-    loops: tuple[Symbol, ...] = ()
-    location: Location | None = None
-
-
-class _Interned:
-    def __init__(self) -> None:
-        self._ids: dict[Site, int] = {}
-        self._sites: list[Site] = []
-        self._lock = threading.Lock()
-
-    def id_of(self, site: Site) -> int:
-        with self._lock:
-            if site not in self._ids:
-                self._ids[site] = len(self._sites)
-                self._sites.append(site)
-            return self._ids[site]
-
-    def __getitem__(self, number: int) -> Site:
-        return self._sites[number]
-
-
-_SITES = _Interned()
+from jnki.memory.sites import NO_SITE, Site, intern, known_site
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fault:
     """The first fault of a computation, or none. Under `vmap` each field has a batch axis: one record per case.
+
+    A pickled record takes the sites that it names along.
 
     Attributes:
         site: int32, interned number of the operand at fault; `NO_SITE` where there is no fault.
@@ -92,6 +41,23 @@ class Fault:
         """Boolean, one per case: whether there is a fault."""
         return self.site != NO_SITE
 
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a Fault is a record, which is there whether or not anything is wrong, and has no truth value: "
+            "use fault.occurred (one boolean per case), or fault.raise_if_any()"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = tuple(np.asarray(x) for x in (self.site, self.row, self.index, self.iteration))
+        numbers = {int(number) for number in np.unique(fields[0])} - {NO_SITE}
+        return _received, (tuple((number, known_site(number)) for number in sorted(numbers)), fields)
+
+    def __copy__(self) -> "Fault":
+        return Fault(self.site, self.row, self.index, self.iteration)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Fault":
+        return jax.tree.map(lambda x: copy.deepcopy(x, memo), self)
+
     def or_else(self, later: "Fault") -> "Fault":
         """This fault where there is one, else `later`."""
         return jax.tree.map(lambda a, b: jnp.where(self.occurred, a, b), self, later)
@@ -102,14 +68,18 @@ class Fault:
         return jax.tree.map(lambda x: jnp.take(x, position, axis=0), self)
 
     def details(self) -> "list[FaultDetails]":
-        """What happened in each case that faulted, as plain numbers and names (needs concrete values)."""
+        """What happened in each case that faulted, as plain numbers and names (needs concrete values).
+
+        Raises:
+            LookupError: the record came, as bare arrays, from another process, and this one knows no such site.
+        """
         found = []
         site, row, index = np.asarray(self.site), np.asarray(self.row), np.asarray(self.index)
         iteration = np.asarray(self.iteration)
         for case in np.ndindex(site.shape):
             if site[case] != NO_SITE:
                 loops = tuple(int(v) for v in iteration[case])
-                found.append(FaultDetails(_SITES[int(site[case])], int(row[case]), int(index[case]), loops, case))
+                found.append(FaultDetails(known_site(int(site[case])), int(row[case]), int(index[case]), loops, case))
         return found
 
     def raise_if_any(self) -> None:
@@ -158,14 +128,16 @@ class FaultDetails:
         )
         if site.location is not None:
             error.add_note(f"at {site.location.describe()}")
-        if site.loops:
-            error.add_note("in iteration " + ", ".join(f"{s}={v}" for s, v in zip(site.loops, self.iteration)))
+        if iterations := site.iterations(self.iteration):
+            error.add_note("in iteration " + ", ".join(f"{name}={value}" for name, value in iterations))
         if batched:
             case = self.case[0] if len(self.case) == 1 else self.case
             error.add_note(f"in batch element {case} ({faulty_cases} faulty in all)")
         return error
 
 
-def intern(site: Site) -> int:
-    """The number of `site`: equal sites have equal numbers within a process."""
-    return _SITES.id_of(site)
+def _received(sites: tuple[tuple[int, Site], ...], fields: tuple[np.ndarray[Any, Any], ...]) -> Fault:
+    """The record that another process sent, with the numbers that its sites have here."""
+    here = dict[int, int]((number, intern(site)) for number, site in sites)
+    numbers = np.array([here.get(int(n), NO_SITE) for n in fields[0].reshape(-1)], np.int32).reshape(fields[0].shape)
+    return Fault(*(jnp.asarray(x) for x in (numbers, *fields[1:])))

@@ -43,6 +43,13 @@ def rows_in_bounds(access: Access, rows: jax.Array, at: Loops) -> jax.Array:
     return jnp.broadcast_to(valid, (count,))
 
 
+def per_element(of_rows: jax.Array, access: Access, shape: tuple[int, ...]) -> jax.Array:
+    """One boolean per row of `access` as one per element of `shape`, of which there are as many, or broadcastable."""
+    if access.shape[:1] == shape[:1]:
+        return of_rows.reshape((-1,) + (1,) * (len(shape) - 1))
+    return jnp.broadcast_to(of_rows.reshape((-1,) + (1,) * (len(access.shape) - 1)), access.shape).reshape(shape)
+
+
 def _static_reach(access: Access, axis: int, at: Loops) -> tuple[Any, Any]:
     """The lowest and the highest place on `axis` that the static part of the pattern adds: ints, or `int32[P]`.
 

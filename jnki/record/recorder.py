@@ -25,6 +25,7 @@ from jnki.record.same_body import same_body
 from jnki.source import Location, user_frame, user_location
 from jnki.target import Target
 
+_LOOP = re.compile(r"^for\s+(\w+)\s+in\b")
 _ASSIGNED = re.compile(r"^(\w+)\s*(?::[^=]+)?=(?!=)")
 
 # Of a rule that is broken in a loop of more trips, all iterations are told without a look at each.
@@ -85,6 +86,7 @@ class Recorder:
     _counts: dict[str, int] = field(default_factory=dict)
     _passes: Passes = field(default_factory=Passes)
     _open: list[Symbol] = field(default_factory=list)
+    _unrolled: tuple[tuple[int, str, int], ...] = ()
     _abandoned: list[Symbol] = field(default_factory=list)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
@@ -174,6 +176,9 @@ class Recorder:
                 )
             self.written.add(name)
             self._last_writer[name] = instruction
+        if self._unrolled and instruction.may_fault:
+            # In place: who emits an instruction asks for it later by its identity.
+            object.__setattr__(instruction, "unrolled", self._unrolled)
         self.scope.nodes.append(instruction)
         self.scope.last = instruction
 
@@ -231,8 +236,9 @@ class Recorder:
             NeedsConcrete: an iteration differs from the one before in more than its index.
         """
         if kind is None or key in self.unrolled or len(values) <= 1:
-            for value in values:
-                with self._iteration():
+            name = _loop_name()
+            for number, value in enumerate(values):
+                with self._iteration(name, number):
                     yield value
             return
         location = user_location()
@@ -306,12 +312,15 @@ class Recorder:
         return symbol
 
     @contextmanager
-    def _iteration(self) -> Iterator[None]:
+    def _iteration(self, name: str, number: int) -> Iterator[None]:
         scope = Scope(self.scope.nodes, self.scope.buffers, in_loop=True)
         self._enter(scope)
+        around = self._unrolled
+        self._unrolled = (*around, (len(self._open), name, number))
         try:
             yield
         finally:
+            self._unrolled = around
             self._close(scope)
 
     def _enter(self, scope: Scope) -> None:
@@ -358,7 +367,10 @@ class Recorder:
         if isinstance(program, int):
             scope = Scope(self.scope.nodes, self.scope.buffers)
             self._enter(scope)
+            around = self._unrolled
+            self._unrolled = (*around, (len(self._open), f"pid{axis}", program))
             yield
+            self._unrolled = around
             self._close(scope)
             return
         (symbol,) = program.base.symbols
@@ -444,6 +456,13 @@ def _assigned_name() -> str:
     location: Location | None = user_location()
     found = _ASSIGNED.match(location.text) if location is not None else None
     return found.group(1) if found else ""
+
+
+def _loop_name() -> str:
+    """The name that the user's `for` gives the index of an unrolled loop."""
+    location: Location | None = user_location()
+    found = _LOOP.match(location.text) if location is not None else None
+    return found.group(1) if found else "loop"
 
 
 def _walk(nodes: Any) -> Iterator[Instruction]:

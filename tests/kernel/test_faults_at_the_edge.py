@@ -1,7 +1,5 @@
 """Where a fault goes when a kernel returns: raised, given back, turned into NaN, or handed to who asked for it."""
 
-import warnings
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 from jax.experimental import checkify
 
-from jnki.kernel.edge import UnreportedFaultWarning
+from jnki.kernel import edge
 from jnki.neuronxcc import nki
 
 nl, nisa = nki.language, nki.isa
@@ -26,17 +24,6 @@ def gather(table, rows):
     index = nl.load(rows)
     nl.store(out, nl.load(table[index, nl.arange(4)[None, :]]))
     return out
-
-
-@nki.jit
-def gather_both(table, rows):
-    """A float and an integer output."""
-    out = nl.ndarray((2, 4), dtype=table.dtype, buffer=nl.shared_hbm)
-    count = nl.ndarray((2, 1), dtype=nl.int32, buffer=nl.shared_hbm)
-    index = nl.load(rows)
-    nl.store(out, nl.load(table[index, nl.arange(4)[None, :]]))
-    nl.store(count, index)
-    return out, count
 
 
 def test_with_concrete_arrays_a_fault_is_raised():
@@ -75,20 +62,12 @@ def test_with_fault_under_vmap_tells_the_case():
     assert "in batch element 1 (2 faulty in all)" in caught.value.__notes__
 
 
-def fresh_gather():
-    """A kernel that nobody has traced yet: JAX traces a function once, and what warns while it is traced warns once."""
-    return nki.jit(gather.function)
-
-
 # Poison: the default inside a transformation.
 
 
 def test_under_jit_the_float_outputs_turn_nan():
     np.testing.assert_array_equal(jax.jit(gather)(TABLE, GOOD), TABLE[[1, 3]])
     assert np.isnan(jax.jit(gather)(TABLE, BAD)).all()
-    out, count = jax.jit(gather_both)(TABLE, BAD)
-    assert np.isnan(out).all()
-    np.testing.assert_array_equal(count, BAD)
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float8_e4m3, jnp.float8_e5m2])
@@ -156,27 +135,105 @@ def test_without_a_fault_every_bit_is_kept():
     np.testing.assert_array_equal(out.view(np.uint32), table[[1, 3]].view(np.uint32))
 
 
-def test_integers_alone_cannot_be_poisoned_and_a_warning_says_so():
-    table = TABLE.astype(np.int32)
-    with pytest.warns(UnreportedFaultWarning) as caught:
-        out = jax.jit(fresh_gather())(table, BAD)
-    (warning,) = caught
-    assert str(warning.message) == (
-        "kernel 'gather' can fault, and its integer outputs cannot turn NaN: inside a transformation use "
-        "kernel.with_fault(...), kernel.on_fault('callback') or checkify"
-    )
-    np.testing.assert_array_equal(out[0], table[1])
+# Integers, which cannot turn NaN.
 
 
-def test_no_warning_where_the_news_has_a_way_out():
+@nki.jit
+def gather_floats_and_integers(table, ids, rows):
+    out = nl.ndarray((2, 4), dtype=table.dtype, buffer=nl.shared_hbm)
+    picked = nl.ndarray((2, 4), dtype=ids.dtype, buffer=nl.shared_hbm)
+    index, p, f = nl.load(rows), nl.arange(2)[:, None], nl.arange(4)[None, :]
+    nisa.dma_copy(dst=out, src=table[index[p, 0], f])
+    nisa.dma_copy(dst=picked, src=ids[index[p, 0], f])
+    return out, picked
+
+
+IDS = np.arange(20, dtype=np.int32).reshape(5, 4)
+
+
+def integers(rows, table=TABLE):
+    return gather_floats_and_integers(table, IDS, rows)[1].sum()
+
+
+def loss_and_integers(table, rows):
+    out, picked = gather_floats_and_integers(table, IDS, rows)
+    return out.sum(), picked
+
+
+FORMS = {
+    "jit": jax.jit(integers),
+    "vmap": lambda rows: jax.vmap(integers)(jnp.stack([GOOD, rows])),
+    "scan": lambda rows: jax.lax.scan(lambda c, r: (c + integers(r), ()), 0, jnp.stack([GOOD, rows]))[0],
+    "map": lambda rows: jax.lax.map(integers, jnp.stack([GOOD, rows])),
+    "cond": jax.jit(lambda rows: jax.lax.cond(rows[0, 0] >= 0, integers, lambda rows: 0, rows)),
+    "while": jax.jit(
+        lambda rows: jax.lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, c[1] + integers(rows)), (0, 0))[1]
+    ),
+    "gradients": jax.jit(lambda rows: jax.grad(loss_and_integers, has_aux=True)(TABLE, rows)[1]),
+    "remat": jax.jit(lambda rows: jax.grad(jax.checkpoint(loss_and_integers), has_aux=True)(TABLE, rows)[1]),
+    "integers_in_a_loss": jax.jit(lambda rows: jax.grad(lambda t: t.sum() * integers(rows, t))(TABLE)),
+    "nothing_used": jax.jit(lambda rows: (gather_floats_and_integers(TABLE, IDS, rows), rows)[1]),
+}
+
+
+def finished(function, *args):
+    """The result, when every callback has run."""
+    try:
+        return jax.block_until_ready(function(*args))
+    finally:
+        jax.effects_barrier()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_program_that_uses_only_integers_cannot_miss_a_fault(form):
+    finished(FORMS[form], GOOD)
+    with pytest.raises(Exception, match=MESSAGE) as caught:
+        finished(FORMS[form], BAD)
+    assert "of tensor 'table' with size 5" in str(caught.value)
+
+
+def test_integers_alone_raise():
     table = TABLE.astype(np.int32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        gather(table, GOOD)
-        jax.jit(gather.with_fault)(table, BAD)
-        jax.jit(gather.on_fault("callback"))(table, GOOD)
-        jax.jit(gather_both)(TABLE, BAD)
-        jax.jit(whole)(table)
+    np.testing.assert_array_equal(finished(jax.jit(gather), table, GOOD), table[[1, 3]])
+    with pytest.raises(Exception, match=MESSAGE):
+        finished(jax.jit(gather), table, BAD)
+
+
+def test_a_branch_that_is_not_taken_raises_nothing():
+    branch = jax.jit(lambda take, rows: jax.lax.cond(take, integers, lambda rows: 0, rows))
+    assert finished(branch, False, BAD) == 0
+    with pytest.raises(Exception, match=MESSAGE):
+        finished(branch, True, BAD)
+    none = jax.jit(lambda n, rows: jax.lax.fori_loop(0, n, lambda i, c: c + integers(rows), 0))
+    assert finished(none, 0, BAD) == 0
+
+
+def test_in_a_batch_of_branches_all_run_and_the_error_says_so():
+    """`vmap` turns `cond` into a selection between both results, before the kernel can know of it."""
+    branch = jax.jit(jax.vmap(lambda take, rows: jax.lax.cond(take, integers, lambda rows: 0, rows)))
+    take = np.array([True, False])
+    assert finished(branch, take, np.stack([GOOD, GOOD])).tolist() == [integers(GOOD), 0]
+    with pytest.raises(Exception, match=MESSAGE) as caught:
+        finished(branch, take, np.stack([GOOD, BAD]))
+    assert "in batch element 1 (1 faulty in all)" in str(caught.value)
+    assert edge.UNTAKEN in str(caught.value)
+
+    def careful(take, rows):
+        def taken(rows):
+            (_, picked), fault = gather_floats_and_integers.with_fault(TABLE, IDS, rows)
+            return picked.sum(), fault.occurred
+
+        return jax.lax.cond(take, taken, lambda rows: (0, False), rows)
+
+    found, occurred = jax.jit(jax.vmap(careful))(take, np.stack([GOOD, BAD]))
+    assert found.tolist() == [integers(GOOD), 0] and not occurred.any()
+
+
+def test_kernels_with_float_outputs_alone_call_nothing_back():
+    assert "callback" not in str(jax.make_jaxpr(gather)(TABLE, GOOD))
+    assert "callback" in str(jax.make_jaxpr(gather)(IDS, GOOD))
+    assert "callback" not in str(jax.make_jaxpr(gather.with_fault)(IDS, GOOD))
+    jax.jit(whole)(IDS)
 
 
 @nki.jit
@@ -237,9 +294,11 @@ def test_checkify_sees_it_under_vmap_and_through_gradients():
 
 
 def test_checkify_sees_it_with_integer_outputs():
-    with pytest.warns(UnreportedFaultWarning):
-        error, _ = checkify.checkify(jax.jit(fresh_gather()))(TABLE.astype(np.int32), BAD)
-    assert CHECK in error.get()
+    check = checkify.checkify(jax.jit(gather.with_fault))
+    error, (_, fault) = check(TABLE.astype(np.int32), BAD)
+    assert error.get() is None and fault.occurred
+    with pytest.raises(Exception, match=MESSAGE):
+        finished(checkify.checkify(jax.jit(gather)), TABLE.astype(np.int32), BAD)
 
 
 def test_chexify_users_see_it():

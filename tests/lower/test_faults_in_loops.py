@@ -183,3 +183,30 @@ def test_a_batch_of_cases_has_a_first_fault_each(form):
     _, fault = jax.jit(function)(TABLE, *(np.stack([case[k] for case in cases]) for k in (1, 2)))
     found = [(d.case, d.iteration[:2], d.row, d.index) for d in fault.details()]
     assert found == [((0,), (1, 1), 1, 12), ((2,), (0, 0), 0, 10), ((3,), (2, 1), 1, 99)]
+
+
+@nki.jit
+def unrolled(table, rows):
+    """A recorded loop between two unrolled ones."""
+    out = nl.ndarray((16, 4), dtype=table.dtype, buffer=nl.shared_hbm)
+    for a in nl.static_range(4, 8, 2):
+        for i in nl.affine_range(2):
+            for b in nl.static_range(2):
+                place = nl.ds(8 * ((a - 4) // 2) + 4 * i + 2 * b, 2)
+                index = nl.load(rows[place])
+                nl.store(out[place], nl.load(table[index, nl.arange(4)[None, :]]))
+    return out
+
+
+def test_an_unrolled_loop_names_its_iteration_as_a_recorded_one_does():
+    """The number of the iteration, not the index: `a` counts 4, 6."""
+    for place in (0, 3, 7, 9, 14):
+        rows = np.full((16, 1), 3, np.int32)
+        rows[place:] = 10
+        with pytest.raises(IndexError, match="index 40 is out of bounds") as caught:
+            unrolled(TABLE, rows)
+        a, i, b, row = place // 8, place // 4 % 2, place // 2 % 2, place % 2
+        names = caught.value.__notes__[-1].removeprefix("in iteration ").split(", ")
+        assert [name.split("=")[0] for name in names][::2] == ["a", "b"]
+        assert [name.split("=")[1] for name in names] == [str(a), str(i), str(b)]
+        assert caught.value.row == row

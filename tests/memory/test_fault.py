@@ -1,14 +1,18 @@
 """The fault record: the first fault as numbers, its text and notes, exact beyond 32 bits (C11)."""
 
+import copy
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jnki.access.affine import Affine, Symbol
-from jnki.memory import Fault
-from jnki.memory.fault import NO_SITE, FaultDetails, Site, intern
+from jnki.memory import Fault, sites
+from jnki.memory.fault import FaultDetails
 from jnki.memory.loops import MAX_LOOP_DEPTH
+from jnki.memory.sites import NO_SITE, Site, intern
 from jnki.source import Location
 
 LOOP = Symbol("i", 4)
@@ -141,3 +145,80 @@ def test_equal_sites_have_one_number() -> None:
 
 def test_details_are_values() -> None:
     assert record(site(), 1, 2).details() == [FaultDetails(site(), 1, 2, (0,) * MAX_LOOP_DEPTH, ())]
+
+
+def test_a_record_has_no_truth_value() -> None:
+    with pytest.raises(TypeError) as caught:
+        bool(Fault())
+    assert str(caught.value) == (
+        "a Fault is a record, which is there whether or not anything is wrong, and has no truth value: "
+        "use fault.occurred (one boolean per case), or fault.raise_if_any()"
+    )
+
+
+def test_a_batch_without_cases_has_no_fault() -> None:
+    for shape in ((0,), (3, 0)):
+        none = jax.tree.map(lambda x: jnp.broadcast_to(x, (*shape, *x.shape)), Fault())  # noqa: B023
+        assert none.details() == [] and none.occurred.shape == shape
+        none.raise_if_any()
+        assert pickle.loads(pickle.dumps(none)).details() == []
+
+
+# In another process.
+
+
+def test_a_pickled_record_takes_its_sites_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = jax.tree.map(
+        lambda *x: jnp.stack(x).reshape(2, 2, *x[0].shape),
+        record(site(location=HERE), 43, 129),
+        Fault(),
+        record(site(operand="dst", loops=(LOOP,)), 2, -1, 3),
+        Fault(),
+    )
+    sent, expected = pickle.dumps(batch), batch.details()
+    monkeypatch.setattr(sites, "_SITES", sites._Interned())
+    with pytest.raises(LookupError, match="which no kernel of this process has recorded"):
+        batch.details()
+    assert pickle.loads(sent).details() == expected
+    assert [d.case for d in expected] == [(0, 0), (1, 0)]
+    assert jax.tree.structure(pickle.loads(sent)) == jax.tree.structure(Fault())
+
+
+def test_a_number_that_nobody_recorded_is_refused() -> None:
+    bare = Fault(site=jnp.int32(3))
+    for ask in (bare.details, bare.raise_if_any):
+        with pytest.raises(LookupError) as caught:
+            ask()
+        assert type(caught.value) is LookupError
+        assert str(caught.value).startswith("a fault occurred at site 3, which no kernel of this process has recorded")
+
+
+def test_numbers_come_from_contents_and_never_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [intern(site(tensor=f"t{k}")) for k in range(200)]
+    assert len(set(numbers)) == 200 and all(0 <= n < NO_SITE for n in numbers)
+    monkeypatch.setattr(sites, "_SITES", sites._Interned())
+    assert [intern(site(tensor=f"t{k}")) for k in reversed(range(200))] == numbers[::-1]
+    monkeypatch.setattr(sites, "_digest", lambda site, attempt: attempt)
+    monkeypatch.setattr(sites, "_SITES", sites._Interned())
+    assert [intern(site(tensor=name)) for name in "abca"] == [0, 1, 2, 0]
+    assert sites.known_site(1) == site(tensor="b")
+
+
+def test_copies_of_a_record() -> None:
+    one = record(site(), 1, 200)
+    assert copy.copy(one).details() == copy.deepcopy(one).details() == one.details()
+    assert jax.jit(lambda f: copy.deepcopy(f))(one).details() == one.details()
+
+
+def test_the_exception_survives_pickling_and_copying() -> None:
+    error = raised(record(site(location=HERE, loops=(LOOP,)), 43, 129, 3))
+    for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert type(other) is IndexError and str(other) == str(error)
+        assert vars(other) == vars(error) and len(other.__notes__) == 3
+
+
+def test_iterations_of_unrolled_loops_stand_among_the_others() -> None:
+    outer, inner = Symbol("i0", 4), Symbol("i1", 4)
+    where = site(loops=(outer, inner), unrolled=((0, "a", 5), (1, "b", 6), (2, "c", 7)))
+    assert raised(record(where, 0, -1, 1, 2)).__notes__[-1] == "in iteration a=5, i0=1, b=6, i1=2, c=7"
+    assert raised(record(site(unrolled=((0, "a", 5),)), 0, -1)).__notes__[-1] == "in iteration a=5"

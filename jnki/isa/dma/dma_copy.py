@@ -3,7 +3,6 @@
 Clause numbers are those of docs/isa/dma/dma_copy.md, where each one stands in full.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,15 +16,16 @@ from jnki.access.mask import Mask, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.errors import RuleError
+from jnki.isa.dma.descriptor_generation import check_descriptor_generation, choose_descriptor_generation
 from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import row_indices
 from jnki.isa.rules import check_partitions
-from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
-from jnki.memory.fault import NO_SITE, Site, intern
+from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.gather import read
-from jnki.memory.rows import rows_in_bounds
+from jnki.memory.row_faults import Rows, first_fault
+from jnki.memory.rows import per_element, rows_in_bounds
 from jnki.memory.scatter import accumulate, write
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -118,50 +118,19 @@ class DmaCopy(Instruction):
             )
 
     def _check_descriptor_generation(self, target: Target) -> None:
-        match self.dge_mode:
-            case DgeMode.hwdge:  # C21
-                if target.neuron_core_version < 3:
-                    raise self.error(
-                        "dma_copy.hwdge_target_legacy",
-                        "hwdge is not available on this target",
-                        given=f"{target.name} (NeuronCore-v{target.neuron_core_version})",
-                        allowed="NeuronCore-v3 or newer",
-                    )
-                if self.is_indirect:
-                    raise self.error(
-                        "dma_copy.hwdge_no_indirect",
-                        "hwdge cannot gather or scatter",
-                        given="an indirect index",
-                        allowed="dge_mode.swdge or dge_mode.unknown",
-                    )
-                if self.src.dtype != self.dst.dtype:
-                    raise self.error(
-                        "dma_copy.hwdge_dtype",
-                        "hwdge does not cast",
-                        given=f"src {self.src.dtype}, dst {self.dst.dtype}",
-                        allowed="equal element types",
-                    )
-            case DgeMode.none if self.is_indirect:  # C22
-                raise self.error(
-                    "dma_copy.dge_none_static",
-                    "without descriptor generation, addresses must be known before execution",
-                    given="dge_mode.none with an indirect index",
-                    allowed="dge_mode.swdge or dge_mode.unknown",
-                )
-            case _:  # C23: swdge serves everything.
-                pass
+        check_descriptor_generation(
+            self.dge_mode,
+            indirect=self.is_indirect,
+            src=self.src.dtype,
+            dst=self.dst.dtype,
+            target=target,
+            error=self.error,
+        )
 
     def chosen_dge(self, target: Target) -> tuple[DgeMode, str]:
         """The descriptor generation that this copy gets on `target`, and why (C24)."""
-        if self.dge_mode is not DgeMode.unknown:
-            return self.dge_mode, "as requested"
-        if self.is_indirect:
-            return DgeMode.swdge, "indirect"
-        if target.neuron_core_version >= 3 and self.src.dtype == self.dst.dtype:
-            return DgeMode.hwdge, f"direct, equal types, NeuronCore-v{target.neuron_core_version}"
-        if target.neuron_core_version < 3:
-            return DgeMode.none, f"direct, NeuronCore-v{target.neuron_core_version} has no hwdge"
-        return DgeMode.none, "direct, with a cast"
+        casts = self.src.dtype != self.dst.dtype
+        return choose_descriptor_generation(self.dge_mode, indirect=self.is_indirect, casts=casts, target=target)
 
     def remarks(self, target: Target) -> tuple[str, ...]:
         return (f"dge={self.chosen_dge(target)[0].name}",)
@@ -197,13 +166,13 @@ class DmaCopy(Instruction):
             value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)  # C5, C6
             new = write(old, self.dst, value, at, dst_rows, enabled)
         if self.oob_mode is OobMode.error:
-            faults = [
-                self._fault(operand, rows, valid, mask, at)
+            indexed = [
+                Rows(self.name, operand, getattr(self, operand), rows, valid, self.location, self.unrolled)
                 for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid))
                 if rows is not None and valid is not None
             ]
-            if faults:
-                memory = memory.with_fault(memory.fault.or_else(self._first(faults)))
+            if indexed:
+                memory = memory.with_fault(memory.fault.or_else(first_fault(indexed, mask, self.dst.shape, at)))
         return memory.set(self.dst.buffer, new)
 
     def _enabled(self, at: Loops) -> jax.Array | None:
@@ -221,72 +190,14 @@ class DmaCopy(Instruction):
         """Which elements move, broadcastable to the shape of dst: the mask holds and both rows are valid."""
         enabled = mask
         for access, valid in ((self.src, src_valid), (self.dst, dst_valid)):
-            if valid is None:
-                continue
-            by_row = valid.reshape((-1,) + (1,) * (len(access.shape) - 1))
-            if access.shape[:1] == self.dst.shape[:1]:
-                by_row = valid.reshape((-1,) + (1,) * (len(self.dst.shape) - 1))
-            else:
-                by_row = jnp.broadcast_to(by_row, access.shape).reshape(self.dst.shape)
-            enabled = by_row if enabled is None else enabled & by_row
+            if valid is not None:
+                by_row = per_element(valid, access, self.dst.shape)
+                enabled = by_row if enabled is None else enabled & by_row
         return enabled
-
-    def _fault(self, operand: str, rows: jax.Array, valid: jax.Array, mask: jax.Array | None, at: Loops) -> Fault:
-        """The first row in row-major order that is out of bounds and not masked off entirely (C11, C13)."""
-        access: Access = getattr(self, operand)
-        bad = ~valid
-        by_row = mask is not None and self.dst.size > 0 and all(n == 1 for n in mask.shape[1:])
-        if mask is not None and by_row and access.shape[:1] == self.dst.shape[:1]:
-            bad &= mask.reshape(-1)
-        elif mask is not None:
-            elements = jnp.broadcast_to(mask, self.dst.shape).reshape(access.shape)
-            bad &= jnp.any(elements.reshape(bad.shape[0], -1), axis=1)
-        count = bad.shape[0]
-        position = jnp.min(jnp.where(bad, jnp.arange(count, dtype=jnp.int32), count))
-        occurred = position < count
-        row = jnp.minimum(position, count - 1)
-        index = jnp.take(rows, row, mode="clip") if rows.shape[0] > 1 else rows[0]
-        zero = jnp.int32(0)
-        return Fault(
-            site=jnp.where(occurred, jnp.int32(intern(self._site(operand, access, at))), jnp.int32(NO_SITE)),
-            row=jnp.where(occurred, row, zero),
-            index=jnp.where(occurred, index, zero),
-            iteration=jnp.where(occurred, at.iteration(), zero),
-        )
-
-    def _first(self, faults: list[Fault]) -> Fault:
-        """Of the faults of src and dst, the one whose row comes first; of the same row, that of src (C11)."""
-        if len(faults) == 1:
-            return faults[0]
-        src, dst = faults
-        src_start, dst_start = src.row * _row_size(self.src), dst.row * _row_size(self.dst)
-        dst_is_first = dst.occurred & (~src.occurred | (dst_start < src_start))
-        return jax.tree.map(lambda a, b: jnp.where(dst_is_first, b, a), src, dst)
-
-    def _site(self, operand: str, access: Access, at: Loops) -> Site:
-        assert access.indirect is not None
-        return Site(
-            instruction=self.name,
-            operand=operand,
-            tensor=access.buffer.name,
-            axis=access.indirect.axis,
-            axis_size=access.indirect.size,
-            size=access.buffer.size,
-            offset=access.offset,
-            index_step=access.indirect.step,
-            row_step=access.dims[0].step if access.dims else 0,
-            signed=access.indirect.index.dtype.name == "int32",
-            loops=tuple(symbol for symbol, _ in at.values),
-            location=self.location,
-        )
 
 
 def _valid(access: Access, rows: jax.Array | None, at: Loops) -> jax.Array | None:
     return None if rows is None else rows_in_bounds(access, rows, at)
-
-
-def _row_size(access: Access) -> int:
-    return math.prod(access.shape[1:])
 
 
 def is_add(op: Any) -> bool:
@@ -311,7 +222,12 @@ def make(
     at = user_location()
     for argument, value, kind in (("oob_mode", oob, OobMode), ("dge_mode", dge, DgeMode)):
         if not isinstance(value, kind):
-            raise _wrong_enum(argument, value, kind)
+            raise RuleError(
+                "dma_copy.enum_only",
+                f"dma_copy: '{argument}' must be a member of {kind.__name__}",
+                given=repr(value),
+                allowed=", ".join(f"{kind.__name__}.{m.name}" for m in kind),
+            )
     copy = DmaCopy(dst=dst, src=src, mask=mask, add=dst_rmw_op is not None, oob_mode=oob, dge_mode=dge, location=at)
     if dst_rmw_op is not None and not is_add(dst_rmw_op):
         raise copy.error(
@@ -322,16 +238,6 @@ def make(
         )
     copy.check(target)
     return copy
-
-
-def _wrong_enum(argument: str, value: Any, kind: Any) -> RuleError:
-    members = ", ".join(f"{kind.__name__}.{m.name}" for m in kind)
-    return RuleError(
-        "dma_copy.enum_only",
-        f"dma_copy: '{argument}' must be a member of {kind.__name__}",
-        given=repr(value),
-        allowed=members,
-    )
 
 
 @takes_target

@@ -15,6 +15,7 @@ from jnki.dtypes import ALL, bfloat16, element_type, float32
 from jnki.errors import RuleError
 from jnki.isa.dma.dma_copy import DmaCopy, make
 from jnki.memory import NO_LOOPS
+from jnki.memory.row_faults import Rows
 from jnki.target import INF2
 from tests.targets import TINY
 
@@ -299,7 +300,8 @@ def test_c11_flat_offsets_beyond_32_bits() -> None:
         TRN2,
     )
     rows = jnp.array([-(2**31)], jnp.int32)
-    fault = instruction._fault("src", rows, jnp.array([False]), None, NO_LOOPS)
+    source = Rows("dma_copy", "src", instruction.src, rows, jnp.array([False]), None)
+    fault, _ = source.fault(None, instruction.dst.shape, NO_LOOPS)
     (details,) = fault.details()
     assert str(details.error()) == f"index {2**31 * 70_000} is out of bounds for axis 0 with size 4900000000"
 
