@@ -15,9 +15,10 @@ from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.no_tensor import no_tensor
 from jnki.program.program import Parameter, Program
+from jnki.record.attempts import record
 from jnki.record.grid import run_grid
 from jnki.record.python_state import PythonState
-from jnki.record.recorder import Recorder, record
+from jnki.record.recorder import Recorder
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target

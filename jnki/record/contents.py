@@ -1,4 +1,4 @@
-"""What a Python object holds that may be different later, as a tuple of values; and how to put it back.
+"""What a Python object holds that may be different later, as a tuple of values.
 
 An object whose class says so with `__carried__` holds what that method returns: handles of tensors do.
 """
@@ -16,7 +16,7 @@ import sysconfig
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -70,7 +70,7 @@ def _held(value: Any, kind: Any) -> tuple[Any, ...] | None:
         case types.FunctionType():
             return None if is_library(value.__module__) else _held_by_function(value)
         case types.CellType():
-            return _held_by_cell(value)
+            return held_by_cell(value)
         case type():
             return None if is_library(value.__module__) else _held_by_class(value)
         case np.ndarray():
@@ -121,7 +121,7 @@ def _held_by_function(function: types.FunctionType) -> tuple[Any, ...]:
     return (function.__code__, *cells, *defaults, *itertools.chain.from_iterable(used))
 
 
-def _held_by_cell(cell: types.CellType) -> tuple[Any, ...]:
+def held_by_cell(cell: types.CellType) -> tuple[Any, ...]:
     try:
         return (cell.cell_contents,)
     except ValueError:  # nothing was assigned yet
@@ -152,11 +152,11 @@ def _attributes(value: Any, kind: Any) -> tuple[Any, ...]:
     if not has_own_attributes(kind):
         return ()
     own = vars(value) if hasattr(value, "__dict__") and not isinstance(value, type) else {}
-    return (kind, *itertools.chain.from_iterable(own.items()), *(getattr(value, n, None) for n in _slots(kind)))
+    return (kind, *itertools.chain.from_iterable(own.items()), *(getattr(value, n, None) for n in slots_of(kind)))
 
 
 @lru_cache(maxsize=4096)
-def _slots(kind: type) -> tuple[str, ...]:
+def slots_of(kind: type) -> tuple[str, ...]:
     named = (vars(base).get("__slots__", ()) for base in kind.__mro__)
     every = itertools.chain.from_iterable((n,) if isinstance(n, str) else n for n in named)
     return tuple(n for n in every if n not in ("__dict__", "__weakref__"))
@@ -204,58 +204,8 @@ def names_in(code: types.CodeType) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _stored_in(code: types.CodeType) -> tuple[str, ...]:
+def stored_in(code: types.CodeType) -> tuple[str, ...]:
     """Names of globals that a function, or one in it, assigns."""
     own = (i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"))
-    inner = (_stored_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    inner = (stored_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
     return tuple(dict.fromkeys((*own, *itertools.chain.from_iterable(inner))))
-
-
-# Putting things back.
-
-
-def restorers(value: Any) -> Iterator[Callable[[], Any]]:
-    """Functions that put an object back to what it holds now; none where it cannot be put back."""
-    match value:
-        case list() | bytearray():
-            yield partial(value.__setitem__, slice(None), value[:])
-        case dict() | set() | collections.deque():
-            yield partial(_refill, value, value.copy())
-        case np.ndarray() if value.flags.writeable:
-            yield partial(np.copyto, value, value.copy())
-        case types.CellType() if _held_by_cell(value):
-            yield partial(setattr, value, "cell_contents", value.cell_contents)
-        case types.FunctionType():
-            for name in _stored_in(value.__code__):
-                yield partial(_put, value.__globals__, name, value.__globals__.get(name, _MISSING))
-        case type() if type(value) is type and not is_library(value.__module__):
-            for name, held in list(vars(value).items()):
-                if isinstance(held, (int, float, str, type(None))) and not name.startswith("__"):
-                    yield partial(setattr, value, name, held)
-        case random.Random():
-            yield partial(value.setstate, value.getstate())
-        case np.random.RandomState():
-            yield partial(value.set_state, value.get_state(legacy=False))
-        case np.random.Generator():
-            yield partial(setattr, value.bit_generator, "state", value.bit_generator.state)
-        case contextvars.ContextVar():
-            yield partial(value.set, value.get(None))
-    kind: Any = type(value)
-    if has_own_attributes(kind) and not isinstance(value, (type, types.FunctionType)):
-        if hasattr(value, "__dict__"):
-            yield partial(_refill, vars(value), dict(vars(value)))
-        for name in _slots(kind):
-            if hasattr(value, name):
-                yield partial(object.__setattr__, value, name, getattr(value, name))
-
-
-def _refill(container: Any, held: Any) -> None:
-    container.clear()
-    (container.extend if isinstance(container, collections.deque) else container.update)(held)
-
-
-def _put(globals_: dict[str, Any], name: str, value: Any) -> None:
-    if value is _MISSING:
-        globals_.pop(name, None)
-    else:
-        globals_[name] = value

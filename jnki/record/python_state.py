@@ -19,7 +19,8 @@ import numpy as np
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.isa.constants import exact
-from jnki.record.contents import Unseen, contents, restorers
+from jnki.record.contents import Unseen, contents
+from jnki.record.put_back import restorers
 
 # Who would look further would see data. Nobody knows then, and loops are unrolled.
 _MOST_NODES = 50_000

@@ -21,7 +21,8 @@ from jnki.access.subscript import subscript
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
-from jnki.record.recorder import Recorder, Scope, current
+from jnki.record.blocks import Scope
+from jnki.record.recorder import Recorder, current
 from jnki.source import called
 from jnki.tiles.masked import MaskedOperand, is_mask
 from jnki.tiles.numpy_calls import RefusesNumpy

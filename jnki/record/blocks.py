@@ -1,0 +1,246 @@
+"""The blocks of a recording: scopes, loops that stand for their iterations or are unrolled, and the launch grid."""
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from jnki.access.affine import Affine, Symbol
+from jnki.access.buffer import Buffer
+from jnki.access.concrete import NeedsConcrete
+from jnki.access.index import Index
+from jnki.isa.instruction import Instruction
+from jnki.program.program import Loop, LoopKind, Node
+from jnki.record.frame_state import FrameState
+from jnki.record.passes import Passes
+from jnki.record.same_body import same_body
+from jnki.source import Location, user_frame, user_location
+
+_LOOP = re.compile(r"^for\s+(\w+)\s+in\b")
+
+
+@dataclass(eq=False)
+class Scope:
+    """A block that is open: tensors made in it die when it closes."""
+
+    nodes: list[Node]
+    buffers: list[Buffer]
+    is_open: bool = True
+    in_loop: bool = False
+    depth: int = 0
+    # What this block itself recorded last; None after a block inside of it.
+    last: Instruction | None = None
+
+    def __carried__(self) -> tuple[Any, ...]:
+        """What tells this block from others that are open: two recordings of one block are alike."""
+        return (self.depth,)
+
+
+@dataclass(kw_only=True)
+class Blocks:
+    """Which blocks are open, and what stands in them.
+
+    Attributes:
+        unrolled: keys of the loops whose index must be concrete.
+        scopes: the open blocks, outermost first.
+        programs: this instance's index on each axis of the grid.
+        signals, errors: what was raised so far, whether or not the kernel has swallowed it.
+        names: how many buffers were called each name.
+    """
+
+    unrolled: frozenset[Any] = frozenset()
+    scopes: list[Scope] = field(default_factory=lambda: [Scope([], [])])
+    programs: dict[int, Index | int] = field(default_factory=dict)
+    signals: list[NeedsConcrete] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+    # Iterations of unrolled loops around what is recorded now, as a fault's `Site` has them.
+    iterations: tuple[tuple[int, str, int], ...] = ()
+    _keys: dict[Symbol, Any] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _passes: Passes = field(default_factory=Passes)
+    _open: list[Symbol] = field(default_factory=list)
+    _abandoned: list[Symbol] = field(default_factory=list)
+
+    @property
+    def scope(self) -> Scope:
+        return self.scopes[-1]
+
+    def is_open(self, symbol: Symbol) -> bool:
+        """Whether the loop of this index, or the grid, is being recorded."""
+        return symbol in self._open
+
+    # Loops.
+
+    def loop(self, values: range, kind: LoopKind | None, key: Any) -> Iterator[Any]:
+        """The indices of a loop: a symbol that stands for all of them, or the numbers themselves.
+
+        Args:
+            values: the indices.
+            kind: None where the loop is unrolled by request (`static_range`).
+            key: identifies the loop in the source, so that a new recording can unroll this one.
+
+        Raises:
+            NeedsConcrete: an iteration differs from the one before in more than its index.
+        """
+        if kind is None or key in self.unrolled or len(values) <= 1:
+            name = _loop_name()
+            for number, value in enumerate(values):
+                with self._iteration(name, number):
+                    yield value
+            return
+        location = user_location()
+        symbol = self.new_symbol("i", len(values), key)
+        passes = self._passes
+        scope = yield from (self._once if passes.is_open else self._twice)(symbol, values, key)
+        if scope.nodes:
+            self.scope.nodes.append(Loop(symbol, kind, tuple(scope.nodes), tuple(scope.buffers), location))
+
+    def _twice(self, symbol: Symbol, values: range, key: Any) -> Generator[Any, None, Scope]:
+        """The body for one iteration and for the next: a loop stands for both, and so for all, if they are the same."""
+        names, counts = dict(self.names), dict(self._counts)
+        with self._passes.first():
+            scope = yield from self._pass(symbol, values)
+        after = self._python_state()
+        # Tiles made at one place have one name in both passes, and loop indices have names that differ.
+        self.names, names = names, self.names
+        self._counts, counts = counts, self._counts
+        again = self.new_symbol("i", len(values), key, mark="'")
+        with self._passes.second():
+            other = yield from self._pass(again, values)
+        self.names, self._counts = names, counts
+        is_same = tuple(scope.buffers) == tuple(other.buffers) and same_body(
+            tuple(scope.nodes), tuple(other.nodes), {again: symbol}
+        )
+        if not (is_same and after.agrees(self._python_state(), within=True)):
+            raise NeedsConcrete((symbol,))
+        return scope
+
+    def _once(self, symbol: Symbol, values: range, key: Any) -> Generator[Any, None, Scope]:
+        """The body for one iteration: the loop around this one runs it again, and there is no other one in between."""
+        before = self._python_state() if self._passes.is_second else None
+        scope = yield from self._pass(symbol, values)
+        if not self._passes.is_as_before(key, before, self._python_state()):
+            raise NeedsConcrete((symbol,))
+        return scope
+
+    def _pass(self, symbol: Symbol, values: range) -> Generator[Any, None, Scope]:
+        scope = Scope([], [], in_loop=True)
+        self._enter(scope)
+        self._open.append(symbol)
+        finished = False
+        errors = len(self.errors)
+        try:
+            yield Index(Affine(values.start, ((symbol, values.step),)))
+            self.look_for_signals()
+            # A kernel that swallows an error goes on differently in the iterations that make it and in the others.
+            finished = len(self.errors) == errors
+        finally:
+            # A `break` or `return` in the body ends this generator early: the loop cannot stay symbolic.
+            if not finished:
+                self._abandoned.append(symbol)
+            self._open.remove(symbol)
+            self._close(scope)
+        return scope
+
+    def _python_state(self) -> FrameState:
+        frame = user_frame()
+        assert frame is not None
+        return FrameState(frame, self._loop_of)
+
+    def _loop_of(self, symbol: Symbol) -> Any:
+        """What an index stands for, whichever pass it was made in: an open loop by its depth, or one that is over."""
+        return self._open.index(symbol) if symbol in self._open else ("over", self._keys.get(symbol))
+
+    def new_symbol(self, prefix: str, trips: int, key: Any, mark: str = "") -> Symbol:
+        number = self._counts.get(prefix, 0)
+        self._counts[prefix] = number + 1
+        symbol = Symbol(f"{prefix}{number}{mark or self._passes.mark}", trips)
+        self._keys[symbol] = key
+        return symbol
+
+    @contextmanager
+    def _iteration(self, name: str, number: int) -> Iterator[None]:
+        scope = Scope(self.scope.nodes, self.scope.buffers, in_loop=True)
+        self._enter(scope)
+        around = self.iterations
+        self.iterations = (*around, (len(self._open), name, number))
+        try:
+            yield
+        finally:
+            self.iterations = around
+            self._close(scope)
+
+    def _enter(self, scope: Scope) -> None:
+        scope.depth = len(self.scopes)
+        self.scopes.append(scope)
+
+    def _close(self, scope: Scope) -> None:
+        if scope not in self.scopes:  # an exception has closed an outer loop before this one
+            return
+        while self.scopes[-1] is not scope:
+            self.scopes.pop().is_open = False
+        self.scopes.pop().is_open = False
+        self.scope.last = None
+
+    def close(self) -> None:
+        """Nothing more is recorded, and no handle of this recording can be used in another one."""
+        for scope in self.scopes:
+            scope.is_open = False
+
+    def look_for_signals(self) -> None:
+        """Raises a signal again that somebody has swallowed (`except:`, `contextlib.suppress`)."""
+        if self.signals:
+            raise self.signals[0]
+
+    def restart_if_abandoned(self) -> None:
+        """Raises the signal that is due: a swallowed one, or that of a loop that a `break` has ended."""
+        self.look_for_signals()
+        if self._abandoned:
+            raise NeedsConcrete(tuple(self._abandoned))
+
+    def check_finished(self) -> None:
+        """Raises a signal where a loop is still open, or was left early."""
+        self.restart_if_abandoned()
+        if self._open:
+            raise NeedsConcrete(tuple(self._open))
+
+    @property
+    def left_early(self) -> tuple[Symbol, ...]:
+        """Indices of the loops that an exception, a `break` or a `return` has ended."""
+        return tuple(self._abandoned)
+
+    def keys_of(self, symbols: tuple[Symbol, ...]) -> frozenset[Any]:
+        return frozenset(self._keys[s] for s in symbols if s in self._keys)
+
+    # The launch grid.
+
+    @contextmanager
+    def instances(self, axis: int, program: Index | int) -> Iterator[None]:
+        """Inside, the kernel runs as the instance (or all the instances) with this index on one axis of the grid."""
+        self.programs[axis] = program
+        if isinstance(program, int):
+            scope = Scope(self.scope.nodes, self.scope.buffers)
+            self._enter(scope)
+            around = self.iterations
+            self.iterations = (*around, (len(self._open), f"pid{axis}", program))
+            yield
+            self.iterations = around
+            self._close(scope)
+            return
+        (symbol,) = program.base.symbols
+        scope = Scope([], [])
+        self._enter(scope)
+        self._open.append(symbol)
+        yield
+        self._open.remove(symbol)
+        self._close(scope)
+        self.scope.nodes.append(Loop(symbol, LoopKind.GRID, tuple(scope.nodes), tuple(scope.buffers)))
+
+
+def _loop_name() -> str:
+    """The name that the user's `for` gives the index of an unrolled loop."""
+    location: Location | None = user_location()
+    found = _LOOP.match(location.text) if location is not None else None
+    return found.group(1) if found else "loop"
