@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jnki.access.access import Access
@@ -68,7 +69,9 @@ def dynamic_starts(block: Block, at: Loops) -> list[Any]:
 
 
 def _gather_rows(array: jax.Array, access: Access, block: Block, at: Loops, rows: jax.Array | None) -> jax.Array:
-    starts = row_starts(access, block, at, rows)
+    # XLA would clamp them as well, but who checks the indices of a program would see those that are out of bounds.
+    room = np.subtract(array.shape, block.window_shape).astype(np.int32)
+    starts = jnp.clip(row_starts(access, block, at, rows), 0, room)
     numbers = lax.GatherDimensionNumbers(
         offset_dims=tuple(range(1, array.ndim + 1)),
         collapsed_slice_dims=(),

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jnki.access.access import Access
@@ -124,8 +125,23 @@ def _write_rows(
         return lax.scatter(old, starts, windows, numbers, unique_indices=True, mode=drop)
 
     if axis is None or not (needs_bits(array.dtype) or _MANY * starts.shape[0] >= array.shape[axis]):
-        starts = _starts_of(starts, last_of_equals(starts, whole_rows), array)
-        return as_bits(scatter, array, value, indices=(starts,))
+        is_last = last_of_equals(starts, whole_rows)
+        inside = jnp.clip(starts, 0, np.subtract(array.shape, block.window_shape).astype(np.int32))
+
+        def scatter_inside(old: jax.Array, new: jax.Array, _: jax.Array, starts: jax.Array, on: jax.Array) -> jax.Array:
+            """No row starts outside: one that is off repeats one that is on, or what is there where none is."""
+            windows, example = window_from_tile(new, block, leading=1), jnp.argmax(on)
+            start = starts[example]
+            before = lax.dynamic_slice(old, list(start), block.window_shape)
+            repeated = jnp.where(jnp.any(on), windows[example], before)
+            windows = jnp.where(on.reshape((-1,) + (1,) * old.ndim), windows, repeated)
+            starts = jnp.where(on[:, None], starts, start)
+            return lax.scatter(
+                old, starts, windows, _scatter_numbers(old), mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS
+            )
+
+        outside = _starts_of(starts, is_last, array)
+        return as_bits(scatter_inside, array, value, indices=(outside, inside, is_last), of_tangents=scatter)
 
     last, is_last = last_at_each_place(starts[:, axis], array.shape[axis], whole_rows)
     starts_at = [0 if a == axis else walk.start.evaluate(at) for a, walk in enumerate(block.axes)]
@@ -133,7 +149,7 @@ def _write_rows(
 
     def select(old: jax.Array, new: jax.Array, _: jax.Array, last: jax.Array, *corner: Any) -> jax.Array:
         windows = window_from_tile(new, block, leading=1)
-        found = windows.at[last].get(mode="clip", wrap_negative_indices=False)
+        found = windows.at[jnp.maximum(last, 0)].get(mode="promise_in_bounds")
         found = jnp.moveaxis(jnp.squeeze(found, axis + 1), 0, axis)
         written = (last >= 0).reshape([-1 if a == axis else 1 for a in range(old.ndim)])
         if found.shape == old.shape:
@@ -181,10 +197,11 @@ def last_of_equals(starts: jax.Array, enabled: jax.Array | None) -> jax.Array:
 def last_at_each_place(places: jax.Array, size: int, enabled: jax.Array | None) -> tuple[jax.Array, jax.Array]:
     """The last enabled row at each of `size` places, or -1; and which rows these are: `int32[size]`, `bool[P]`."""
     order = lax.iota(jnp.int32, places.shape[0])
-    if enabled is not None:
-        places = jnp.where(enabled, places, size)
-    last = jnp.full((size,), -1, jnp.int32).at[places].max(order, mode="drop", wrap_negative_indices=False)
-    return last, order == last.at[places].get(mode="fill", fill_value=-1, wrap_negative_indices=False)
+    places = jnp.clip(places if enabled is None else jnp.where(enabled, places, size), 0, size)
+    # One place more, for those that are off: who checks the indices of a program would see one that is out of bounds.
+    last = jnp.full((size + 1,), -1, jnp.int32).at[places].max(order, mode="promise_in_bounds")
+    is_last = last.at[places].get(mode="promise_in_bounds") == order
+    return last[:size], is_last if enabled is None else is_last & enabled
 
 
 def _write_elements(
@@ -199,24 +216,40 @@ def _write_elements(
     positions = tuple(p.reshape(-1) for p in element_positions(access, at, rows))
     order = lax.iota(jnp.int32, access.size)
     on = None if enabled is None else jnp.broadcast_to(enabled, access.shape).reshape(-1)
-    target = positions if on is None else _outside(positions, axes, on)
+    target = _inside(positions, axes, on)
     # The last writer of each place: the highest position in row-major order that reaches it.
-    last = jnp.full(axes, -1, jnp.int32).at[target].max(order, mode="drop", wrap_negative_indices=False)
-    wins = last.at[positions].get(mode="clip", wrap_negative_indices=False) == order
+    last = jnp.full(_with_spare(axes), -1, jnp.int32).at[target].max(order, mode="promise_in_bounds")
+    wins = last.at[target].get(mode="promise_in_bounds") == order
     target = _outside(positions, axes, wins if on is None else wins & on)
+    last = last[: axes[0]]
 
-    def scatter(old: jax.Array, new: jax.Array, *target: jax.Array) -> jax.Array:
+    def select(old: jax.Array, new: jax.Array, last: jax.Array, *_: jax.Array) -> jax.Array:
+        found = new.reshape(-1).at[jnp.maximum(last, 0)].get(mode="promise_in_bounds")
+        return jnp.where(last >= 0, found, old.reshape(axes)).reshape(old.shape)
+
+    def scatter(old: jax.Array, new: jax.Array, _: jax.Array, *target: jax.Array) -> jax.Array:
         flat = old.reshape(axes).at[target]
         return flat.set(new.reshape(-1), mode="drop", unique_indices=True, wrap_negative_indices=False).reshape(
             old.shape
         )
 
-    return as_bits(scatter, array, value, indices=target)
+    return as_bits(select, array, value, indices=(last, *target), of_tangents=scatter)
 
 
 def _outside(positions: tuple[jax.Array, ...], axes: tuple[int, ...], on: jax.Array) -> tuple[jax.Array, ...]:
     spread = axes[0] + lax.iota(jnp.int32, on.shape[0])
     return (jnp.where(on, positions[0], spread), *positions[1:])
+
+
+def _inside(positions: tuple[jax.Array, ...], axes: tuple[int, ...], on: jax.Array | None) -> tuple[jax.Array, ...]:
+    """The places of what is on, and for what is off the spare one of `_with_spare`."""
+    first = positions[0] if on is None else jnp.where(on, positions[0], axes[0])
+    rest = (jnp.clip(p, 0, n - 1) for p, n in zip(positions[1:], axes[1:]))
+    return (jnp.clip(first, 0, axes[0]), *rest)
+
+
+def _with_spare(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return (axes[0] + 1, *axes[1:])
 
 
 def accumulate(
@@ -259,6 +292,7 @@ def _add_rows(
     array: jax.Array, starts: jax.Array, block: Block, value: jax.Array, enabled: jax.Array | None
 ) -> jax.Array:
     """Rows of float32 are added where they belong, one after another: nothing else needs to be rounded."""
+    # Not in bounds with -0.0: where a row is off no bit changes, and adding -0.0 changes some NaNs and subnormals.
     if enabled is not None:
         starts = _starts_of(starts, enabled, array)
     windows = window_from_tile(value, block, leading=1)
@@ -294,10 +328,10 @@ def first_of_equals(starts: jax.Array, axis: int | None, array: jax.Array) -> ja
         same = jnp.all(starts[:, None, :] == starts[None, :, :], axis=-1)
         return jnp.argmax(same, axis=1).astype(jnp.int32)
     nobody = starts.shape[0]
-    first = jnp.full((array.shape[axis],), nobody, jnp.int32).at[starts[:, axis]]
-    first = first.min(order, mode="drop", wrap_negative_indices=False).at[starts[:, axis]]
-    found = first.get(mode="fill", fill_value=nobody, wrap_negative_indices=False)
-    return jnp.where(found == nobody, order, found)
+    size, places = array.shape[axis], starts[:, axis]
+    places = jnp.where((places >= 0) & (places < size), places, size)
+    first = jnp.full((size + 1,), nobody, jnp.int32).at[places].min(order, mode="promise_in_bounds")
+    return jnp.where(places == size, order, first.at[places].get(mode="promise_in_bounds"))
 
 
 def _accumulate_elements(
@@ -317,10 +351,11 @@ def _accumulate_elements(
     on = jnp.ones((access.size,), jnp.bool_)
     if enabled is not None:
         on = jnp.broadcast_to(enabled, access.shape).reshape(-1)
-    target = _outside(positions, axes, on)
-    owner = jnp.full(axes, access.size, jnp.int32).at[target].min(order, mode="drop", wrap_negative_indices=False)
-    first = owner.at[positions].get(mode="clip", wrap_negative_indices=False)
-    slot = jnp.where(on, first, access.size)
-    total = before.reshape(-1).at[slot].add(value.reshape(-1), mode="drop", wrap_negative_indices=False)
+    target = _inside(positions, axes, on)
+    owner = jnp.full(_with_spare(axes), access.size, jnp.int32).at[target].min(order, mode="promise_in_bounds")
+    first = owner.at[target].get(mode="promise_in_bounds")
+    # What is off adds -0.0, where it stands.
+    slot = jnp.where(on, first, order)
+    total = before.reshape(-1).at[slot].add(value.reshape(-1), mode="promise_in_bounds")
     keep = (on & (first == order)).reshape(access.shape)
     return write(array, access, finish(total).reshape(access.shape), at, rows, keep)
