@@ -25,8 +25,8 @@ Function = Callable[..., jax.Array]
 def dead_is_zero(function: Function) -> Function:
     """`function`, with the derivatives JAX gives it, but for one law: a zero (co)tangent passes as zero.
 
-    An infinite or NaN slope still shows as such where the (co)tangent is not zero. The function and its derivatives of every
-    order obey the law, in every transformation.
+    An infinite or NaN slope still shows as such where the (co)tangent is not zero. The function and its derivatives
+    of every order obey the law, in every transformation.
 
     Args:
         function: of one or more float32 arrays that broadcast, element by element.

@@ -27,6 +27,7 @@ from jnki.memory.fault import NO_SITE, Site, intern
 from jnki.memory.gather import read
 from jnki.memory.rows import rows_in_bounds
 from jnki.memory.scatter import accumulate, write
+from jnki.memory.update import update
 from jnki.source import user_location
 from jnki.target import TRN2, Target
 
@@ -199,7 +200,7 @@ class DmaCopy(Instruction):
             ]
             if faults:
                 memory = memory.with_fault(memory.fault.or_else(self._first(faults)))
-        return memory.set(self.dst.buffer, new)
+        return update(memory, self.dst, new, at, dst_rows, enabled)
 
     def _enabled(self, at: Loops) -> jax.Array | None:
         """The mask over the elements, broadcastable to the shape of dst: of size 1 along dims that it does not read."""
