@@ -12,13 +12,22 @@ from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
+from jnki.isa.slopes import dead_is_zero
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.target import Target
 
 FUNCTIONS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
-    {"ceil": jnp.ceil, "floor": jnp.floor, "trunc": jnp.trunc, "cos": jnp.cos, "tan": jnp.tan}
+    {
+        "ceil": jnp.ceil,
+        "floor": jnp.floor,
+        "trunc": jnp.trunc,
+        "cos": dead_is_zero(jnp.cos),
+        "tan": dead_is_zero(jnp.tan),
+    }
 )
-REMAINDERS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType({"mod": jnp.mod, "fmod": jnp.fmod})
+REMAINDERS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
+    {"mod": dead_is_zero(jnp.mod), "fmod": dead_is_zero(jnp.fmod)}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from jnki.isa.constants import constant
 from jnki.memory import DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import write
+from jnki.memory.update import update
 
 
 def load(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array:
@@ -25,7 +26,8 @@ def store(memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, mas
     """Memory with `value` at a direct operand, where `mask` holds; the rest stays as it was."""
     enabled = None if mask is None else mask.evaluate(access.shape, at)
     value = jnp.broadcast_to(value, access.shape)
-    return memory.set(access.buffer, write(memory.get(access.buffer), access, value, at, enabled=enabled))
+    new = write(memory.get(access.buffer), access, value, at, enabled=enabled)
+    return update(memory, access, new, at, enabled=enabled)
 
 
 def store_float32(
@@ -34,7 +36,8 @@ def store_float32(
     """Memory with float32 values cast to the type of a direct operand, where `enabled` has true."""
     value = cast(value, float32, access.dtype).reshape(access.shape)
     mask = None if enabled is None else enabled.reshape(access.shape)
-    return memory.set(access.buffer, write(memory.get(access.buffer), access, value, at, enabled=mask))
+    new = write(memory.get(access.buffer), access, value, at, enabled=mask)
+    return update(memory, access, new, at, enabled=mask)
 
 
 def where_enabled(value: jax.Array, mask: Mask | None, shape: tuple[int, ...], at: Loops) -> jax.Array:

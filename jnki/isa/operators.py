@@ -16,6 +16,7 @@ from jax import lax
 
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
+from jnki.isa.slopes import dead_is_zero, multiply
 
 VECTOR, SCALAR, GPSIMD = Engine.vector, Engine.scalar, Engine.gpsimd
 
@@ -106,8 +107,8 @@ _ALL_OPERATORS = (
     Operator("right_shift", 2, _logical_shift_right, is_bitvec=True),
     Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
     Operator("subtract", 2, jnp.subtract, reduction=_subtract_all, masked_reduction=_subtract_enabled),
-    Operator("multiply", 2, jnp.multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
-    Operator("divide", 2, jnp.divide, aliases=("true_divide",)),
+    Operator("multiply", 2, multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
+    Operator("divide", 2, dead_is_zero(jnp.divide), aliases=("true_divide",)),
     Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),
     Operator("minimum", 2, jnp.minimum, reduction=jnp.min, identity=np.inf, aliases=("min", "amin")),
     Operator("equal", 2, _flag(jnp.equal)),
@@ -120,10 +121,10 @@ _ALL_OPERATORS = (
     Operator("logical_and", 2, _flag(jnp.logical_and), reduction=_all, identity=1),
     Operator("logical_or", 2, _flag(jnp.logical_or), reduction=_any),
     Operator("logical_xor", 2, _flag(jnp.logical_xor), reduction=_odd),
-    Operator("rsqrt", 1, lax.rsqrt, (GPSIMD, SCALAR)),
-    Operator("reciprocal", 1, lambda x: 1 / x, (VECTOR, SCALAR)),
+    Operator("rsqrt", 1, dead_is_zero(lax.rsqrt), (GPSIMD, SCALAR)),
+    Operator("reciprocal", 1, dead_is_zero(lambda x: 1 / x), (VECTOR, SCALAR)),
     Operator("abs", 1, jnp.abs, (VECTOR, SCALAR), aliases=("absolute", "fabs")),
-    Operator("power", 2, jnp.power, (GPSIMD,), aliases=("pow", "float_power")),
+    Operator("power", 2, dead_is_zero(jnp.power), (GPSIMD,), aliases=("pow", "float_power")),
 )
 
 OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL_OPERATORS})

@@ -12,7 +12,10 @@ together would need too much memory, it is a `lax.scan`. docs/lowering.md has th
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer
@@ -53,8 +56,13 @@ class Plan:
     may_fault: bool
 
 
-def plan(loop: Loop, form: Form | None = None) -> Plan:
-    """How to lower `loop`. `form` asks for a form where both are possible (a batch cannot carry)."""
+def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = MappingProxyType({})) -> Plan:
+    """How to lower `loop`.
+
+    Args:
+        form: asks for a form where both are possible (a batch cannot carry).
+        floats: the storage types of the buffers, by name, that memory holds as floats.
+    """
     accesses: dict[str, list[Access]] = {}
     for access in accesses_in(loop.body):
         accesses.setdefault(access.buffer.name, []).append(access)
@@ -66,9 +74,11 @@ def plan(loop: Loop, form: Form | None = None) -> Plan:
     shared: list[Buffer] = []
     for found in accesses.values():
         # Of a tensor and its views the one that has a derivative travels; to it the others are bits.
-        buffer = next((a.buffer for a in found if a.dtype.is_float), found[0].buffer)
+        buffer = _travelling(found, floats)
+        views_floats = floats.get(buffer.name, buffer.dtype.storage) != buffer.dtype.storage
         slab = slab_of(buffer, found, loop.symbol)
-        if slab is not None:
+        # Floats that the body only sees as bits are carried as floats: what it leaves alone keeps its derivative.
+        if slab is not None and not (views_floats and buffer.name in written):
             slabs[buffer] = slab
         elif buffer.name in written:
             shared.append(buffer)
@@ -87,6 +97,12 @@ def plan(loop: Loop, form: Form | None = None) -> Plan:
         remade=remade,
         may_fault=may_fault,
     )
+
+
+def _travelling(found: list[Access], floats: Mapping[str, Any]) -> Buffer:
+    """Of a tensor and its views the one as which memory holds it, or else one of floats."""
+    held = (a.buffer for a in found if a.dtype.storage == floats.get(a.buffer.name))
+    return next(held, next((a.buffer for a in found if a.dtype.is_float), found[0].buffer))
 
 
 def _form(

@@ -47,7 +47,7 @@ def _run_loop(loop: Loop, memory: DeviceMemory, at: Loops, form: Form | None) ->
     for piece in split_edges(loop):
         match piece:
             case Loop():
-                memory = _run_planned(piece, plan(piece, form), memory, at, form)
+                memory = _run_planned(piece, plan(piece, form, memory.float_types()), memory, at, form)
             case int():
                 memory = _run_single(loop, piece, memory, at, form)
     return memory
@@ -70,7 +70,7 @@ def _run_planned(loop: Loop, how: Plan, memory: DeviceMemory, at: Loops, form: F
         inner = inner.replacing(dict(zip(how.carried, carried)))
         inner = run_block(how.body, inner, at.inside(loop.symbol, index), form)
         return (
-            tuple(inner.get(b) for b in how.carried),
+            tuple(inner.as_held(b) for b in how.carried),
             tuple(inner.get(s.part) for s in how.slabs_out),
             tuple(inner.get(b) for b in how.remade),
             inner.fault,
@@ -106,7 +106,7 @@ def _scan(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[ja
         after = (_sent(carried), _sent(remade), fault.or_else(found) if how.may_fault else fault)
         return varying_over(axes, after), _sent(parts)
 
-    carried = tuple(outer.get(b) for b in how.carried)
+    carried = tuple(outer.as_held(b) for b in how.carried)
     remade = tuple(outer.get(b) for b in how.remade)
     first = tuple(_with_axis(to_twins(array), s.axis, 0) for array, s in zip(slabs, how.slabs_in))
     axes = varying_axes(outer, slabs)

@@ -11,7 +11,7 @@ from jnki.access.buffer import Buffer, Space
 from jnki.dtypes import ElementType, element_type, unwritten
 from jnki.errors import RuleError
 from jnki.memory.fault import Fault
-from jnki.memory.reinterpret import reinterpret
+from jnki.memory.reinterpret import put_back, reinterpret
 
 _SPACES = (Space.HBM, Space.SBUF, Space.PSUM)
 
@@ -106,12 +106,34 @@ class DeviceMemory:
             return jnp.full(buffer.shape, unwritten(buffer.dtype), buffer.dtype.storage)
         return reinterpret(array, buffer.shape, buffer.dtype.storage)
 
-    def set(self, buffer: Buffer, array: jax.Array) -> "DeviceMemory":
+    def set(self, buffer: Buffer, array: jax.Array, written: jax.Array | None = None) -> "DeviceMemory":
+        """This memory with `array` as the contents of `buffer`.
+
+        Args:
+            written: integers of the shape of `array`, zero where it is as it was: where the buffer is a view of floats
+                as another type, these floats keep their derivative.
+        """
         key = (buffer.space, buffer.name)
         old = self._arrays.get(key)
-        if old is not None:
+        if old is not None and written is not None and self.views_floats(buffer):
+            array = put_back(old, array, written)
+        elif old is not None:
             array = reinterpret(array, old.shape, old.dtype)
         return DeviceMemory({**self._arrays, key: array}, self.fault)
+
+    def views_floats(self, buffer: Buffer) -> bool:
+        """Whether memory holds floats, which have a derivative, that `buffer` has under another type."""
+        old = self._arrays.get((buffer.space, buffer.name))
+        return old is not None and jnp.issubdtype(old.dtype, jnp.floating) and old.dtype != buffer.dtype.storage
+
+    def float_types(self) -> Mapping[str, Any]:
+        """The storage types of the buffers, by name, that are held as floats."""
+        return {name: a.dtype for (_, name), a in self._arrays.items() if jnp.issubdtype(a.dtype, jnp.floating)}
+
+    def as_held(self, buffer: Buffer) -> jax.Array:
+        """The array of `buffer` in the shape and type that memory holds it in: no view of it, if it was written."""
+        array = self._arrays.get((buffer.space, buffer.name))
+        return self.get(buffer) if array is None else array
 
     def without(self, buffers: Collection[Buffer]) -> "DeviceMemory":
         gone = {(b.space, b.name) for b in buffers}

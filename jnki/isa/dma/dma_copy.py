@@ -27,6 +27,7 @@ from jnki.memory.gather import read
 from jnki.memory.row_faults import Rows, first_fault
 from jnki.memory.rows import per_element, rows_in_bounds
 from jnki.memory.scatter import accumulate, write
+from jnki.memory.update import update
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
@@ -173,7 +174,7 @@ class DmaCopy(Instruction):
             ]
             if indexed:
                 memory = memory.with_fault(memory.fault.or_else(first_fault(indexed, mask, self.dst.shape, at)))
-        return memory.set(self.dst.buffer, new)
+        return update(memory, self.dst, new, at, dst_rows, enabled)
 
     def _enabled(self, at: Loops) -> jax.Array | None:
         """The mask over the elements, broadcastable to the shape of dst: of size 1 along dims that it does not read."""

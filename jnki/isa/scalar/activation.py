@@ -20,6 +20,7 @@ from jnki.isa.operands import load, per_partition, store_float32, tiles, where_e
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile, check_vector
 from jnki.isa.scalar.activations import FUNCTIONS, activation_function
+from jnki.isa.slopes import multiply
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -198,7 +199,7 @@ class Activation(Instruction):
         x = cast(load(memory, self.data, at), self.data.dtype, float32).reshape(self.dst.shape)
         x = where_enabled(x, self.mask, x.shape, at)
         if isinstance(self.scale, Access) or self.scale != 1:
-            x = x * per_partition(memory, self.scale, float32, x.ndim, at)
+            x = multiply(x, per_partition(memory, self.scale, float32, x.ndim, at))
         if self.bias is not None:
             x = x + per_partition(memory, self.bias, float32, x.ndim, at)
         return FUNCTIONS[self.op].function(where_enabled(x, self.mask, x.shape, at))

@@ -7,7 +7,7 @@ infinity are the mathematical ones.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ from jax import lax
 
 from jnki.errors import RuleError
 from jnki.isa.operators import name_of
+from jnki.isa.slopes import dead_is_zero, multiply
 
 # Beyond this argument every gate below is 0 or 1 in float32, and so is its slope.
 _FLAT = 200.0
@@ -80,7 +81,7 @@ def _erf_dx(x: jax.Array) -> jax.Array:
 
 _ALL_FUNCTIONS = (
     ActivationFunction("copy", lambda x: x),
-    ActivationFunction("square", jnp.square),
+    ActivationFunction("square", lambda x: multiply(x, x)),
     ActivationFunction("sigmoid", jax.nn.sigmoid),
     ActivationFunction("relu", jax.nn.relu),
     ActivationFunction("gelu", _gated(_normal_cdf)),
@@ -105,7 +106,12 @@ _ALL_FUNCTIONS = (
     ActivationFunction("abs", jnp.abs, aliases=("absolute", "fabs")),
 )
 
-FUNCTIONS = MappingProxyType({function.name: function for function in _ALL_FUNCTIONS})
+# Their slopes are finite everywhere, or guarded already.
+_UNGUARDED = ("copy", "square", "relu", "sign", "abs")
+
+FUNCTIONS = MappingProxyType(
+    {f.name: f if f.name in _UNGUARDED else replace(f, function=dead_is_zero(f.function)) for f in _ALL_FUNCTIONS}
+)
 
 _BY_ALIAS = MappingProxyType({alias: function.name for function in _ALL_FUNCTIONS for alias in function.aliases})
 

@@ -9,6 +9,7 @@ from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store, where_enabled
+from jnki.isa.operators import OPERATORS
 from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -39,7 +40,9 @@ class Reciprocal(Instruction):
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         x = cast(load(memory, self.data, at), self.data.dtype, float32).reshape(self.dst.shape)
         x = where_enabled(x, self.mask, self.dst.shape, at)
-        return store(memory, self.dst, cast(1 / x, float32, self.dst.dtype), at, self.mask)
+        return store(
+            memory, self.dst, cast(OPERATORS["reciprocal"].function(x), float32, self.dst.dtype), at, self.mask
+        )
 
 
 @takes_target

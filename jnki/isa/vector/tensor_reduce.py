@@ -18,6 +18,7 @@ from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
+from jnki.memory.update import update
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
@@ -94,7 +95,8 @@ class TensorReduce(Instruction):
         else:
             result = cast(-result if self.negate else result, kind, self.dst.dtype)
         result = result.reshape(self.dst.shape)
-        return memory.set(self.dst.buffer, write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled))
+        new = write(memory.get(self.dst.buffer), self.dst, result, at, enabled=enabled)
+        return update(memory, self.dst, new, at, enabled=enabled)
 
 
 @takes_target
