@@ -10,6 +10,7 @@ under jit, vmap, scan, ... ("poison")          float outputs and all gradients t
 the same, with on_fault("callback")            a host callback raises: JAX wraps the IndexError in an error of its own
 """
 
+import contextlib
 import enum
 from typing import Any
 
@@ -80,8 +81,10 @@ def _check(fault: Fault, kernel: str) -> None:
         checkify.debug_check(~occurred, text, row=row, index=index)
         return ()
 
-    # A batch of checks is sorted, which JAX refuses along an explicit axis of a mesh.
-    on_automatic_axes(check, (fault.occurred, fault.row, fault.index), ())
+    # A batch of checks is sorted, which JAX refuses along an explicit axis of a mesh; and the first one is looked at,
+    # which an empty batch does not have.
+    with contextlib.suppress(IndexError):
+        on_automatic_axes(check, (fault.occurred, fault.row, fault.index), ())
 
 
 @jax.custom_jvp

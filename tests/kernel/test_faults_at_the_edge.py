@@ -320,3 +320,12 @@ def test_a_kernel_that_cannot_fault_has_no_check_and_no_record():
     assert "check" not in text
     assert str(jax.make_jaxpr(gather)(TABLE, GOOD)).count("check") >= 1
     assert not whole.trace(TABLE).may_fault
+
+
+def test_a_batch_of_no_cases_has_no_fault():
+    none = jnp.zeros((0, 2, 1), jnp.int32)
+    for call in (jax.vmap(gather, (None, 0)), jax.jit(jax.vmap(gather, (None, 0)))):
+        assert call(TABLE, none).shape == (0, 2, 4)
+    _, fault = jax.vmap(gather.with_fault, (None, 0))(TABLE, none)
+    assert fault.occurred.shape == (0,)
+    assert fault.details() == []
