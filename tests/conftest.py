@@ -1,4 +1,4 @@
-"""One compilation cache for a run of the tests. Workers share it, and processes that tests start; it goes with the run."""
+"""One compilation cache for a run of the tests: workers and processes that tests start share it, then it goes."""
 
 import os
 import shutil

@@ -4,6 +4,7 @@ An object whose class says so with `__carried__` holds what that method returns:
 """
 
 import array
+import builtins
 import collections
 import contextvars
 import dis
@@ -37,6 +38,7 @@ _ITERATORS = frozenset(
 )
 _METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 _CACHED = type(lru_cache(lambda: None))
+_BUILTINS = vars(builtins)
 _RANDOM = (random.Random, np.random.RandomState)
 _MISSING = object()
 
@@ -66,7 +68,7 @@ def contents(value: Any) -> tuple[Any, ...]:
 def _held(value: Any, kind: Any) -> tuple[Any, ...] | None:
     match value:
         case dict():
-            return tuple(itertools.chain.from_iterable(value.items()))
+            return None if value is _BUILTINS else tuple(itertools.chain.from_iterable(value.items()))
         case types.FunctionType():
             return None if is_library(value.__module__) else _held_by_function(value)
         case types.CellType():

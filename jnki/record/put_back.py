@@ -1,5 +1,6 @@
 """Putting Python objects back to what they held, before a kernel runs again."""
 
+import builtins
 import collections
 import contextvars
 import random
@@ -20,7 +21,10 @@ def restorers(value: Any) -> Iterator[Callable[[], Any]]:
     match value:
         case list() | bytearray():
             yield partial(value.__setitem__, slice(None), value[:])
-        case dict() | set() | collections.deque():
+        case dict():
+            if value is not vars(builtins):
+                yield partial(_refill_dict, value, value.copy())
+        case set() | collections.deque():
             yield partial(_refill, value, value.copy())
         case np.ndarray() if value.flags.writeable:
             yield partial(np.copyto, value, value.copy())
@@ -44,10 +48,21 @@ def restorers(value: Any) -> Iterator[Callable[[], Any]]:
     kind: Any = type(value)
     if has_own_attributes(kind) and not isinstance(value, (type, types.FunctionType)):
         if hasattr(value, "__dict__"):
-            yield partial(_refill, vars(value), dict(vars(value)))
+            yield partial(_refill_dict, vars(value), dict(vars(value)))
         for name in slots_of(kind):
             if hasattr(value, name):
                 yield partial(object.__setattr__, value, name, getattr(value, name))
+
+
+def _refill_dict(container: dict[Any, Any], held: dict[Any, Any]) -> None:
+    """Entry by entry where the order allows it: a module's globals are in use all the time."""
+    keys = list(container)
+    if len(keys) >= len(held) and all(a is b for a, b in zip(keys, held)):
+        for key in keys[len(held) :]:
+            del container[key]
+    else:
+        container.clear()
+    container.update(held)
 
 
 def _refill(container: Any, held: Any) -> None:

@@ -4,6 +4,7 @@ Each body stores into rows of `out` and loads rows of `x`. It runs over each kin
 Python over NumPy arrays, where `put(i, j, c)` is `out[i] = c * x[j]`.
 """
 
+import builtins
 import collections
 import contextvars
 import functools
@@ -781,3 +782,19 @@ def test_a_rule_that_an_iteration_breaks_is_told_of_all_of_them():
 
     with pytest.raises(RuleError, match=r"err_tensor_access_out_of_bound.*\n  given:   index range \[13, 16\]"):
         as_kernel(body, nl.affine_range)(X)
+
+
+def test_a_namespace_that_a_kernel_holds_keeps_python_as_it_is():
+    space = {}
+    exec("count = [0]\ndef step():\n    count[0] += 1\n    return count[0]", space)
+
+    def body(loop, put):
+        space["count"][0] = 0
+        for i in loop(TRIPS):
+            put(i, space["step"](), 1)
+            if i == 2:
+                space["more"] = 1
+
+    for loop in (nl.sequential_range, nl.affine_range):
+        np.testing.assert_array_equal(as_kernel(body, loop)(X), in_numpy(body))
+    assert len(vars(builtins)) > 100

@@ -1,0 +1,22 @@
+"""`python -m tests.programs [--count 1000] [--seed 0]`: random programs in every form; shows those that differ."""
+
+import argparse
+
+from tests.programs.check import check
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.programs", description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    chosen = parser.parse_args()
+    wrong = 0
+    for seed in range(chosen.seed, chosen.seed + chosen.count):
+        if (problem := check(seed)) is not None:
+            wrong += 1
+            print(problem, flush=True)
+    print(f"{wrong} of {chosen.count} programs differ")
+
+
+if __name__ == "__main__":
+    main()
