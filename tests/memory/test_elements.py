@@ -1,5 +1,6 @@
 """Positions of single elements: exact addresses, also in tensors of more than 2^31 elements (nothing is allocated)."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -7,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jnki.access.access import Access, Dim
@@ -16,14 +16,18 @@ from jnki.access.pattern import hardware_pattern
 from jnki.memory import NO_LOOPS, Loops
 from jnki.memory.elements import INT32_LIMIT, element_axes, element_positions
 from tests.access.walks import buffer, index_tile, walked
+from tests.examples_of import all_in_one_call, examples_of
 
-few = settings(max_examples=60, derandomize=True, deadline=None)
 LOOP = Symbol("i", 1000)
 
 
 def flat(access: Access, at: Loops = NO_LOOPS, rows: Any = None) -> tuple[np.ndarray, bool]:
+    return addresses(access, element_positions(access, at, rows))
+
+
+def addresses(access: Access, positions: Any) -> tuple[np.ndarray, bool]:
     """The addresses that the positions name, as exact integers, and whether all are on their axes."""
-    positions = [np.asarray(p).astype(object) for p in element_positions(access, at, rows)]
+    positions = [np.asarray(p).astype(object) for p in positions]
     axes = element_axes(access)
     strides = [int(np.prod(axes[a + 1 :], dtype=object)) for a in range(len(axes))]
     fits = all(((p >= 0) & (p < n)).all() for p, n in zip(positions, axes))
@@ -36,21 +40,26 @@ def test_small_buffers_are_flat_and_huge_ones_keep_their_axes() -> None:
     assert element_axes(Access.whole(buffer((1 << 31) - 1))) == ((1 << 31) - 1,)
 
 
-@given(st.data())
-@few
-def test_any_pattern_in_a_huge_tensor(data: st.DataObject) -> None:
-    """Wrapping into the next row, plane and block included."""
-    shape = data.draw(st.sampled_from([(70_000, 40_000), (3_000, 2_000, 1_000), (5, 1 << 30), (2, 40_000, 3, 20_000)]))
+@st.composite
+def huge_accesses(draw: st.DrawFn) -> Access:
+    shape = draw(st.sampled_from([(70_000, 40_000), (3_000, 2_000, 1_000), (5, 1 << 30), (2, 40_000, 3, 20_000)]))
     total = int(np.prod(shape, dtype=object))
-    counts = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
-    steps = [data.draw(st.integers(-total // 20, total // 20) | st.integers(-5, 5)) for _ in counts]
+    counts = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    steps = [draw(st.integers(-total // 20, total // 20) | st.integers(-5, 5)) for _ in counts]
     low = sum(min(0, s * (n - 1)) for s, n in zip(steps, counts))
     high = sum(max(0, s * (n - 1)) for s, n in zip(steps, counts))
-    offset = data.draw(st.integers(-low, total - 1 - high))
-    access = Access(buffer(*shape), Affine(offset), tuple(map(Dim, steps, counts)))
-    found, fits = flat(access)
-    np.testing.assert_array_equal(found, walked(access))
-    assert fits
+    offset = draw(st.integers(-low, total - 1 - high))
+    return Access(buffer(*shape), Affine(offset), tuple(map(Dim, steps, counts)))
+
+
+def test_any_pattern_in_a_huge_tensor() -> None:
+    """Wrapping into the next row, plane and block included."""
+    drawn = examples_of(huge_accesses(), 60)
+    functions = [functools.partial(element_positions, access, NO_LOOPS, None) for access in drawn]
+    for access, positions in zip(drawn, all_in_one_call(functions, [()] * len(drawn)), strict=True):
+        found, fits = addresses(access, positions)
+        np.testing.assert_array_equal(found, walked(access), err_msg=str(access))
+        assert fits, access
 
 
 @pytest.mark.parametrize("offset", [0, 20_000 * 3 - 2, 20_000 * 3 * 40_000 - 4, 20_000 * 3 * 39_999 + 59_998])
@@ -95,14 +104,15 @@ def test_what_wraps_too_often_names_itself() -> None:
         jax.eval_shape(lambda: element_positions(access, NO_LOOPS, None))
 
 
-@given(st.data())
-@settings(max_examples=15, derandomize=True, deadline=None)
-def test_small_tensors_have_flat_positions(data: st.DataObject) -> None:
-    pairs = data.draw(st.lists(st.tuples(st.integers(-7, 7), st.integers(1, 4)), max_size=4))
-    access = Access(buffer(10, 10), Affine(50), tuple(Dim(*pair) for pair in pairs))
-    (positions,) = element_positions(access, NO_LOOPS, None)
-    assert positions.dtype == jnp.int32 and positions.shape == access.shape
-    np.testing.assert_array_equal(np.asarray(positions), walked(access).astype(int))
+def test_small_tensors_have_flat_positions() -> None:
+    pairs = st.lists(st.tuples(st.integers(-7, 7), st.integers(1, 4)), max_size=4)
+    drawn = [
+        Access(buffer(10, 10), Affine(50), tuple(Dim(*pair) for pair in of_one)) for of_one in examples_of(pairs, 40)
+    ]
+    functions = [functools.partial(element_positions, access, NO_LOOPS, None) for access in drawn]
+    for access, (positions,) in zip(drawn, all_in_one_call(functions, [()] * len(drawn)), strict=True):
+        assert positions.dtype == jnp.int32 and positions.shape == access.shape, access
+        np.testing.assert_array_equal(positions, walked(access).astype(int), err_msg=str(access))
 
 
 def test_positions_count_every_element_once() -> None:

@@ -1,11 +1,13 @@
 """Reading and writing through every form of lowering: the elements that the flat pattern names, and no others."""
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jnki.access.access import Access, Dim
@@ -16,8 +18,8 @@ from jnki.memory import NO_LOOPS, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import accumulate, last_of_equals, write
 from tests.access.walks import buffer, walked
+from tests.examples_of import all_in_one_call, examples_of
 
-few = settings(max_examples=40, derandomize=True, deadline=None)
 LOOP = Symbol("i", 3)
 
 
@@ -44,44 +46,59 @@ def written(array: np.ndarray, access: Access, value: np.ndarray, enabled: np.nd
     return result.reshape(array.shape)
 
 
-@given(accesses())
-@few
-def test_read_gives_what_the_pattern_names(access: Access) -> None:
-    array = np.arange(100, 124).astype(np.float32).reshape(access.buffer.shape)
-    found = read(jnp.asarray(array), access, NO_LOOPS)
-    np.testing.assert_array_equal(found, array.reshape(-1)[walked(access).astype(int)])
+def start_of(access: Access) -> np.ndarray:
+    return np.arange(100, 124).astype(np.float32).reshape(access.buffer.shape)
 
 
-@given(accesses(), st.data())
-@few
-def test_c18_write_is_one_element_after_the_other(access: Access, data: st.DataObject) -> None:
+def test_read_gives_what_the_pattern_names() -> None:
+    drawn = examples_of(accesses(), 40)
+    functions = [functools.partial(read, access=access, at=NO_LOOPS) for access in drawn]
+    found = all_in_one_call(functions, [(start_of(access),) for access in drawn])
+    for access, values in zip(drawn, found, strict=True):
+        wanted = start_of(access).reshape(-1)[walked(access).astype(int)]
+        np.testing.assert_array_equal(values, wanted, err_msg=str(access))
+
+
+def masks(access: Access, seed: int | None) -> np.ndarray | None:
+    return None if seed is None else np.random.default_rng(seed).random(access.shape) < 0.6
+
+
+def test_c18_write_is_one_element_after_the_other() -> None:
     """C18: the last of several writers wins; a masked-off one does not write."""
-    array = np.arange(100, 124).astype(np.float32).reshape(access.buffer.shape)
-    value = np.arange(access.size).astype(np.float32).reshape(access.shape)
-    seed = data.draw(st.integers(0, 99))
-    enabled = None if data.draw(st.booleans()) else np.random.default_rng(seed).random(access.shape) < 0.6
-    found = write(jnp.asarray(array), access, jnp.asarray(value), NO_LOOPS, enabled=enabled)
-    np.testing.assert_array_equal(found, written(array, access, value, enabled))
+    drawn = examples_of(st.tuples(accesses(), st.none() | st.integers(0, 99)), 40)
+    functions, arguments = [], []
+    for access, seed in drawn:
+
+        def run(array: jax.Array, value: jax.Array, enabled: Any, access: Access = access) -> jax.Array:
+            return write(array, access, value, NO_LOOPS, enabled=enabled)
+
+        functions.append(run)
+        value = np.arange(access.size).astype(np.float32).reshape(access.shape)
+        arguments.append((start_of(access), value, masks(access, seed)))
+    found = all_in_one_call(functions, arguments)
+    for (access, seed), (array, value, enabled), values in zip(drawn, arguments, found, strict=True):
+        wanted = written(array, access, value, enabled)
+        np.testing.assert_array_equal(values, wanted, err_msg=f"{access}, mask {seed}")
 
 
-@given(accesses(), st.data())
-@few
-def test_c17_accumulate_sums_every_contribution(access: Access, data: st.DataObject) -> None:
-    array = np.arange(100, 124).astype(np.float32).reshape(access.buffer.shape)
-    value = np.arange(1, access.size + 1).astype(np.float32).reshape(access.shape)
-    enabled = None
-    if data.draw(st.booleans()):
-        enabled = np.random.default_rng(data.draw(st.integers(0, 99))).random(access.shape) < 0.6
-    found = accumulate(
-        jnp.asarray(array), access, jnp.asarray(value), NO_LOOPS, finish=lambda x: x, widen=lambda x: x, enabled=enabled
-    )
-    wanted = array.copy().reshape(-1)
-    np.add.at(
-        wanted,
-        walked(access).astype(int).reshape(-1),
-        np.where(True if enabled is None else enabled, value, 0).reshape(-1),
-    )
-    np.testing.assert_array_equal(found, wanted.reshape(array.shape))
+def test_c17_accumulate_sums_every_contribution() -> None:
+    drawn = examples_of(st.tuples(accesses(), st.none() | st.integers(0, 99)), 40)
+    functions, arguments = [], []
+    for access, seed in drawn:
+
+        def run(array: jax.Array, value: jax.Array, enabled: Any, access: Access = access) -> jax.Array:
+            same = {"finish": lambda x: x, "widen": lambda x: x}
+            return accumulate(array, access, value, NO_LOOPS, enabled=enabled, **same)
+
+        functions.append(run)
+        value = np.arange(1, access.size + 1).astype(np.float32).reshape(access.shape)
+        arguments.append((start_of(access), value, masks(access, seed)))
+    found = all_in_one_call(functions, arguments)
+    for (access, seed), (array, value, enabled), values in zip(drawn, arguments, found, strict=True):
+        wanted = array.copy().reshape(-1)
+        counted = np.where(True if enabled is None else enabled, value, 0)
+        np.add.at(wanted, walked(access).astype(int).reshape(-1), counted.reshape(-1))
+        np.testing.assert_array_equal(values, wanted.reshape(array.shape), err_msg=f"{access}, mask {seed}")
 
 
 @pytest.mark.parametrize("iteration", range(3))

@@ -1,16 +1,16 @@
 """The two forms of a scatter of rows: updates in place, and a choice at each place of the buffer."""
 
+import functools
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import jnki
 from jnki import DeviceMemory, arange, hbm, oob_mode, sbuf
-
-few = settings(max_examples=5, derandomize=True, deadline=None)
+from tests.examples_of import all_in_one_call
 
 # Rows of a table, rows that are written, and whether each place of the table is asked for its row.
 SIZES = [(4, 6), (6, 6), (40, 3)]
@@ -32,23 +32,25 @@ def scatter(table: jax.Array, rows: jax.Array, indices: jax.Array, columns: slic
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int32])
-@pytest.mark.parametrize(("size", "count"), SIZES)
-@given(data=st.data())
-@few
-def test_rows_go_where_numpy_puts_them(dtype: type, size: int, count: int, data: st.DataObject) -> None:
-    """C12, C17, C18: whole rows or some columns, repeated and out of bounds, alone and batched."""
-    columns = data.draw(st.sampled_from([slice(None), slice(1, 4), slice(2, None)]))
-    add = data.draw(st.booleans())
-    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
-    tables = rng.integers(-9, 9, (3, size, 5)).astype(dtype)
-    rows = rng.integers(-9, 9, (3, count, len(range(5)[columns]))).astype(dtype)
-    indices = rng.integers(-2, size + 2, (3, count, 1)).astype(np.int32)
-    indices[0, 0] = np.iinfo(np.int32).max
-    wanted = [scattered(*case, columns, add) for case in zip(tables, rows, indices)]
-    found = jax.jit(jax.vmap(lambda *case: scatter(*case, columns, add)))(tables, rows, indices)
-    np.testing.assert_array_equal(np.float64(found), wanted)
-    alone = jax.jit(lambda *case: scatter(*case, columns, add))(tables[0], rows[0], indices[0])
-    np.testing.assert_array_equal(np.float64(alone), wanted[0])
+def test_rows_go_where_numpy_puts_them(dtype: type) -> None:
+    """C12, C17, C18: whole rows or some columns, repeated and out of bounds, alone and batched; all of these."""
+    functions, arguments, wanted, names = [], [], [], []
+    forms = itertools.product(SIZES, (slice(None), slice(1, 4), slice(2, None)), (False, True))
+    for seed, ((size, count), columns, add) in enumerate(forms):
+        rng = np.random.default_rng(seed)
+        tables = rng.integers(-9, 9, (3, size, 5)).astype(dtype)
+        rows = rng.integers(-9, 9, (3, count, len(range(5)[columns]))).astype(dtype)
+        indices = rng.integers(-2, size + 2, (3, count, 1)).astype(np.int32)
+        indices[0, 0] = np.iinfo(np.int32).max
+        one = functools.partial(scatter, columns=columns, add=add)
+        batch = tables, rows, indices
+        expected = [scattered(*case, columns, add) for case in zip(*batch)]
+        functions += [jax.vmap(one), one]
+        arguments += [batch, tuple(array[0] for array in batch)]
+        wanted += [expected, expected[0]]
+        names += [f"{form}, {size} x {count}, {columns}, add {add}" for form in ("batched", "alone")]
+    for found, expected, name in zip(all_in_one_call(functions, arguments), wanted, names, strict=True):
+        np.testing.assert_array_equal(np.float64(found), expected, err_msg=name)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])

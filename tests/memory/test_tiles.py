@@ -1,10 +1,12 @@
 """Patterns with gaps are written in windows of whole steps: the same elements as NumPy's, and no others."""
 
+import itertools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jnki.access.access import Access, Dim
@@ -13,8 +15,8 @@ from jnki.memory import NO_LOOPS, Loops
 from jnki.memory.layout import block_of
 from jnki.memory.scatter import write
 from tests.access.walks import buffer, walked
+from tests.examples_of import all_in_one_call, examples_of
 
-few = settings(max_examples=60, derandomize=True, deadline=None)
 LOOP = Symbol("i", 3)
 
 
@@ -45,24 +47,28 @@ def gapped_accesses(draw: st.DrawFn) -> tuple[Access, int]:
     return access, draw(st.integers(0, LOOP.trips - 1))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-@pytest.mark.parametrize("masked", [False, True])
-@given(drawn=gapped_accesses(), seed=st.integers(0, 99))
-@few
-def test_blocks_with_gaps_are_written_like_numpy(
-    dtype: type, masked: bool, drawn: tuple[Access, int], seed: int
-) -> None:
-    access, iteration = drawn
-    assert block_of(access) is not None
-    rng = np.random.default_rng(seed)
-    old, new = (rng.integers(-99, 99, shape).astype(dtype) for shape in (access.buffer.shape, access.shape))
-    on = rng.random(access.shape) < 0.6 if masked else np.ones(access.shape, bool)
-    at = Loops().inside(LOOP, jnp.int32(iteration))
-    function = jax.jit(lambda a, v, e: write(a, access, v, at, enabled=e))
-    found = function(old, new, on if masked else None)
-    wanted = old.copy().reshape(-1)
-    wanted[walked(access, {LOOP: iteration}).astype(int)[on]] = new[on]
-    np.testing.assert_array_equal(found, wanted.reshape(old.shape))
+def test_blocks_with_gaps_are_written_like_numpy() -> None:
+    """Each of them in two element types, all of it and under a mask."""
+    functions, arguments, wanted, names = [], [], [], []
+    for (access, iteration), seed in examples_of(st.tuples(gapped_accesses(), st.integers(0, 99)), 60):
+        assert block_of(access) is not None
+        rng = np.random.default_rng(seed)
+        for dtype, masked in itertools.product((jnp.float32, jnp.bfloat16), (False, True)):
+            old, new = (rng.integers(-99, 99, shape).astype(dtype) for shape in (access.buffer.shape, access.shape))
+            on = rng.random(access.shape) < 0.6 if masked else np.ones(access.shape, bool)
+
+            def run(a: Any, v: Any, e: Any, i: Any, access: Access = access) -> jax.Array:
+                return write(a, access, v, Loops().inside(LOOP, i), enabled=e)
+
+            functions.append(run)
+            arguments.append((old, new, on if masked else None, np.int32(iteration)))
+            expected = old.copy().reshape(-1)
+            expected[walked(access, {LOOP: iteration}).astype(int)[on]] = new[on]
+            wanted.append(expected.reshape(old.shape))
+            names.append(f"{access}, iteration {iteration}, seed {seed}, {dtype.__name__}, masked {masked}")
+    assert len(names) == 240
+    for found, expected, name in zip(all_in_one_call(functions, arguments), wanted, names, strict=True):
+        np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Many draws at once, so that one compilation serves all of them: a compilation costs more than what it runs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import jax
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+
+
+def examples_of(strategy: st.SearchStrategy[T], count: int) -> list[T]:
+    """The same `count` draws in every run; fewer only where the strategy has no more."""
+    drawn: list[T] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(example: T) -> None:
+        drawn.append(example)
+
+    collect()
+    return drawn
+
+
+def all_in_one_call(functions: Sequence[Callable[..., Any]], arguments: Sequence[Sequence[Any]]) -> list[Any]:
+    """Every function of its own arguments, in one jitted call; the results are NumPy arrays."""
+
+    def run(arguments: Sequence[Sequence[Any]]) -> list[Any]:
+        return [function(*of_it) for function, of_it in zip(functions, arguments, strict=True)]
+
+    return jax.device_get(jax.jit(run)(list(arguments)))
