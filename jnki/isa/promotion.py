@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jnki import dtypes
+from jnki.access.number import concrete
 from jnki.dtypes import ElementType, element_type
 
 # The narrower float gives way to the wider one along each of these chains; two floats on no common chain widen.
@@ -45,6 +46,7 @@ def _integers(a: ElementType, b: ElementType) -> ElementType:
 
 def of_scalar(value: Any) -> ElementType:
     """The type that a scalar brings into a promotion: its own for NumPy scalars, the widest for Python numbers."""
+    value = concrete(value)  # of a loop index the number, for which its loop is recorded anew
     if isinstance(value, (bool, np.bool_)):
         return dtypes.uint8
     if isinstance(value, (int, np.int64)):

@@ -1,6 +1,7 @@
 """When a kernel needs the value of a loop index, that one loop is unrolled; the others stay as they are."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -342,3 +343,37 @@ def test_an_exception_that_the_kernel_catches_unrolls_the_loop_it_left():
     expected = X.copy()
     expected[:3] = 0
     np.testing.assert_array_equal(kernel(X), expected)
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        lambda t, i: nl.add(t, i),
+        lambda t, i: t + i,
+        lambda t, i: i + t,
+        lambda t, i: i * t,
+        lambda t, i: t - i * 0.5,
+        lambda t, i: nl.maximum(t, i & 1),
+        lambda t, i: t * (i > 2),
+        lambda t, i: t + np.float32(i),
+    ],
+)
+def test_a_number_beside_a_tile_is_that_of_the_iteration(computed):
+    for loop in (nl.sequential_range, nl.affine_range, nl.static_range):
+
+        @nki.jit
+        def kernel(x):
+            out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+            for i in loop(6):  # noqa: B023
+                nl.store(out[i], computed(nl.load(x[i]), i))
+            return out
+
+        expected = np.stack([computed_by_numpy(computed, X[i], i) for i in range(6)])
+        np.testing.assert_array_equal(kernel(X), expected)
+
+
+def computed_by_numpy(computed, row, i):
+    """The same expression with NumPy in place of the language."""
+    namespace = {"nl": np, "np": np}
+    function = types.FunctionType(computed.__code__, namespace)
+    return function(row, i)
