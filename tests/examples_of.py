@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 T = TypeVar("T")
+
+_ALSO_EAGERLY = 3
 
 
 def examples_of(strategy: st.SearchStrategy[T], count: int) -> list[T]:
@@ -31,9 +34,16 @@ def examples_of(strategy: st.SearchStrategy[T], count: int) -> list[T]:
 
 
 def all_in_one_call(functions: Sequence[Callable[..., Any]], arguments: Sequence[Sequence[Any]]) -> list[Any]:
-    """Every function of its own arguments, in one jitted call; the results are NumPy arrays."""
+    """Every function of its own arguments, in one jitted call; the results are NumPy arrays.
+
+    The first few run operation by operation too, and give the same.
+    """
 
     def run(arguments: Sequence[Sequence[Any]]) -> list[Any]:
         return [function(*of_it) for function, of_it in zip(functions, arguments, strict=True)]
 
-    return jax.device_get(jax.jit(run)(list(arguments)))
+    results = jax.device_get(jax.jit(run)(list(arguments)))
+    for function, of_it, result in list(zip(functions, arguments, results))[:_ALSO_EAGERLY]:
+        for found, again in zip(jax.tree.leaves(result), jax.tree.leaves(function(*of_it)), strict=True):
+            np.testing.assert_array_equal(found, again)
+    return results

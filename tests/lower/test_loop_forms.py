@@ -122,6 +122,11 @@ def test_values_and_faults_of_tiled_kernels():
     check_values_and_faults(drawn(tiled_kernels(), 8))
 
 
+def test_values_and_faults_of_kernels_that_are_compiled_alone():
+    for kernel in (*drawn(copy_kernels(), 1), *drawn(tiled_kernels(), 1)):
+        check_values_and_faults([kernel])
+
+
 def test_gradients_of_tangled_kernels():
     check_gradients(drawn(copy_kernels(dtypes=("float32",)), 6))
 

@@ -73,9 +73,9 @@ def test_where_masked():
 def test_where_errors():
     when, x = draw((P, N), (P, N))
     for wrong, text in (
-        (lambda c, a: nl.where(True, a, a), "where.condition: operand 'condition' of 'where' must be a tensor"),
-        (lambda c, a: nl.where(nl.arange(P)[:, None] > 2, a, a), "where.condition: operand 'condition' of 'where'"),
-        (lambda c, a: nl.where(c, 1.0, a), "where.x: operand 'x' of 'where' must be a tensor"),
+        (lambda c, a: nl.where(True, a, a), "where.condition: operand 'condition' of 'nl.where' must be a tensor"),
+        (lambda c, a: nl.where(nl.arange(P)[:, None] > 2, a, a), "where.condition: operand 'condition' of 'nl.where'"),
+        (lambda c, a: nl.where(c, 1.0, a), "where.x: operand 'x' of 'nl.where' must be a tensor"),
         (lambda c, a: nl.where(c, a, "y"), "where.value: where: the value must be a constant number"),
         (
             lambda c, a: nl.where(c[:, :5], a, a),

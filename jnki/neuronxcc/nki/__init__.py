@@ -3,7 +3,7 @@
 from jnki.neuronxcc.nki import isa, language, typing
 from jnki.neuronxcc.nki.kernels import baremetal, benchmark, jit, profile, simulate_kernel
 from jnki.neuronxcc.nki.not_yet import TOP, missing
-from jnki.tiles.tensor import Tensor as tensor
+from jnki.tiles.operators import Tensor as tensor
 
 __all__ = [
     "baremetal",

@@ -36,7 +36,10 @@ def refused(*args, **kwargs):
     ("operand", "spaces", "given", "allowed"),
     [
         ("stationary", ("psum", "sbuf", "psum"), "psum tensor 'a' [4, 3] float32", "sbuf"),
-        ("moving", ("sbuf", "hbm", "psum"), "hbm tensor 'b' [4, 5] float32", "sbuf"),
+        (
+            *("moving", ("sbuf", "hbm", "psum"), "hbm tensor 'b' [4, 5] float32"),
+            "sbuf; nl.load brings a tensor from hbm to sbuf",
+        ),
         ("dst", ("sbuf", "sbuf", "sbuf"), "sbuf tensor 'acc' [3, 5] float32", "psum"),
     ],
 )
