@@ -1,9 +1,11 @@
 """Many draws at once, so that one compilation serves all of them: a compilation costs more than what it runs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 T = TypeVar("T")
 
 _ALSO_EAGERLY = 3
+as_array = partial(jax.tree.map, jnp.asarray)
 
 
 def examples_of(strategy: st.SearchStrategy[T], count: int) -> list[T]:
@@ -44,6 +47,6 @@ def all_in_one_call(functions: Sequence[Callable[..., Any]], arguments: Sequence
 
     results = jax.device_get(jax.jit(run)(list(arguments)))
     for function, of_it, result in list(zip(functions, arguments, results))[:_ALSO_EAGERLY]:
-        for found, again in zip(jax.tree.leaves(result), jax.tree.leaves(function(*of_it)), strict=True):
+        for found, again in zip(jax.tree.leaves(result), jax.tree.leaves(function(*map(as_array, of_it))), strict=True):
             np.testing.assert_array_equal(found, again)
     return results
