@@ -76,12 +76,14 @@ def _span(key: Any, size: int) -> tuple[Affine, int, int | None]:
             start = _edge(key.start, 0, size)
             stop = _edge(key.stop, size, size)
             length = stop - start
-            if not isinstance(length, int):
+            if isinstance(length, Index):
                 length = length.base.constant if not length.base.terms else operator.index(length)
             count = max(0, -(-length // step))
             return _affine(start), step if count > 1 else 1, count
         case DynamicSlice():
             return _affine(key.start), 1, operator.index(key.size)
+        case Index():
+            return _affine(key), 0, None
         case int() | np.integer():
             value = int(key)
             return Affine(value + size if -size <= value < 0 else value), 0, None
@@ -93,10 +95,10 @@ def _edge(value: Any, default: int, size: int) -> Any:
     match value:
         case None:
             return default
-        case int() | np.integer():
-            return int(value) + size if -size <= int(value) < 0 else int(value)
         case Index():
             return value
+        case int() | np.integer():
+            return int(value) + size if -size <= int(value) < 0 else int(value)
         case _:
             return operator.index(value)
 

@@ -1,6 +1,7 @@
 """Index tensors: what `nl.arange`, `nl.mgrid`, loop indices and `program_id` are while a kernel is recorded."""
 
 import operator
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from jnki.access.affine import Affine, Symbol
-from jnki.access.concrete import NeedsConcrete
+from jnki.access.concrete import NeedsConcrete, is_recording
+from jnki.access.identity_test import asks_for_identity
 from jnki.access.mask import Comparison, Mask, Test
 from jnki.access.number import StandsForNumber
 from jnki.errors import RuleError, not_modelled
@@ -69,7 +71,7 @@ class Index(StandsForNumber):
     # Arithmetic that stays affine.
 
     def __add__(self, other: Any) -> Any:
-        right = _operand(other)
+        right = self._beside(other)
         if not isinstance(right, Index):
             return _absorb(self, right, "+")
         try:
@@ -93,15 +95,15 @@ class Index(StandsForNumber):
         return self
 
     def __sub__(self, other: Any) -> Any:
-        right = _operand(other)
+        right = self._beside(other)
         return self + right._scaled(-1) if isinstance(right, Index) else _absorb(self, right, "-")
 
     def __rsub__(self, other: Any) -> Any:
-        left = _operand(other)
+        left = self._beside(other)
         return left + self._scaled(-1) if isinstance(left, Index) else _absorb(self, left, "-")
 
     def __mul__(self, other: Any) -> Any:
-        right = _operand(other)
+        right = self._beside(other)
         if not isinstance(right, Index):
             return _absorb(self, right, "*")
         if right._is_number:
@@ -157,13 +159,19 @@ class Index(StandsForNumber):
         if not isinstance(right, Index):
             return _absorb(self, right, "<=>")
         value = difference(self, right)
-        return Mask((Comparison(value.base, value.steps, value.shape, test),))
+        mask = Mask((Comparison(value.base, value.steps, value.shape, test),))
+        is_one = not value.shape and is_recording()
+        # The user's frame is behind this one and that of the operator.
+        return mask.number() if is_one and asks_for_identity(sys._getframe(2).f_code) else mask
 
     # Where Python needs a number.
 
     @property
     def is_one(self) -> bool:
         return not self.shape
+
+    def kind(self) -> type:
+        return type(self)
 
     def number(self) -> int:
         if self._is_number:
@@ -227,6 +235,11 @@ class Index(StandsForNumber):
             raise TypeError("a loop index is a number and is not iterable")
         raise not_modelled("iterating over the elements of an index")
 
+    def _beside(self, other: Any) -> Any:
+        """The other operand. Beside one number a float stays one, whole or not: Python's result is a float."""
+        is_float = self.base.terms and not self.shape and isinstance(other, (float, np.floating))
+        return NonAffine((other,), "float") if is_float else _operand(other)
+
     @property
     def _is_number(self) -> bool:
         return not self.shape and self.base.is_constant
@@ -281,6 +294,12 @@ class NonAffine(StandsForNumber):
     def __index__(self) -> int:
         return int(self.number())
 
+    def __getattr__(self, name: str) -> Any:
+        """What a float has, or NumPy's array of numbers: `(index / 2).is_integer()`, `(table == index).sum()`."""
+        if name.startswith("_") or name in ("operands", "operator") or not (is_recording() and self.is_one):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(self.number(), name)
+
     __hash__ = StandsForNumber.__hash__
 
     def _more(self, other: Any) -> "NonAffine":
@@ -319,18 +338,16 @@ def arange(*args: int) -> Index:
 def _operand(value: Any) -> Any:
     """`value` as an Index; a NonAffine absorbs; anything else is NotImplemented (a tile, for instance)."""
     match value:
-        case Index():
+        case Index() | NonAffine():
             return value
-        case NonAffine():
-            return value
+        case Mask():
+            return value.number() if not value.shape else NotImplemented
         case bool() | int() | np.integer():
             return scalar(int(value))
         case np.ndarray() if value.ndim == 0 and np.issubdtype(value.dtype, np.integer):
             return scalar(int(value))
         case float() | np.floating():
             return scalar(int(value)) if float(value).is_integer() else NonAffine((value,), "float")
-        case Mask():
-            return value.number() if not value.shape else NotImplemented
         case np.ndarray():
             return NonAffine((value,), "array")
         case _:
@@ -342,7 +359,7 @@ def _absorb(index: Index, other: Any, name: str) -> Any:
 
 
 def _fold(left: Index, right: Any, op: Callable[[Any, Any], Any], name: str) -> Any:
-    number = _operand(right)
+    number = left._beside(right)
     if number is NotImplemented:
         return NotImplemented
     if left._is_number and isinstance(number, Index) and number._is_number:

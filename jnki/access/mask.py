@@ -97,6 +97,9 @@ class Mask(StandsForNumber):
     def _is_truth_value(self) -> bool:
         return self.is_one and is_recording()
 
+    def kind(self) -> type:
+        return bool
+
     def number(self) -> bool:
         return bool(self)
 
@@ -116,9 +119,9 @@ class Mask(StandsForNumber):
         return tuple(dict.fromkeys(s for c in self.comparisons for s in c.base.symbols))
 
     def __and__(self, other: object) -> Any:
-        if isinstance(other, (bool, np.bool_)):
-            return self if other else NEVER
         if not isinstance(other, Mask):
+            if isinstance(other, (bool, np.bool_)):
+                return self if other else NEVER
             if self._is_truth_value and isinstance(other, (int, np.integer, StandsForNumber)):
                 return super().__and__(other)
             raise _not_a_mask(other)

@@ -51,7 +51,16 @@ class StandsForNumber(ABC):
         """Whether this stands for one number, and not for one per element of a tile."""
         return True
 
+    def kind(self) -> type:
+        """The type of the number, as far as it is known without the number."""
+        return type(self.number())
+
     # Outside of a recording nobody can be told; a debugger may look.
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What `isinstance` and `case int():` ask beside the type, so that they find the number's."""
+        return self.kind() if is_recording() and self.is_one else type(self)
 
     def __str__(self) -> str:
         return str(self.number()) if is_recording() and self.is_one else self.describe()

@@ -57,6 +57,14 @@ def matched(i):
             return 0
 
 
+def matched_truth(i):
+    match i > 2:
+        case True:
+            return 2
+        case False:
+            return 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -146,6 +154,17 @@ def matched(i):
         lambda i: next(k for k in range(9) if k == i),
         lambda i: [5, 4, 3, 2, 1, 0].index(i),
         lambda i: matched(i),
+        lambda i: matched_truth(i),
+        lambda i: 1 if (i > 2) is True else 2,
+        lambda i: 1 if (i != 2) is not False else 2,
+        lambda i: 1 if isinstance(i * 1.0, float) else 2,
+        lambda i: 1 if isinstance(1.0 - i, float) else 2,
+        lambda i: 1 if isinstance(i % 9.0, float) else 2,
+        lambda i: 1 if isinstance(i // 1.0, float) else 2,
+        lambda i: 1 if isinstance(i / 1, float) else 2,
+        lambda i: 1 if isinstance(i % 2, int) else 2,
+        lambda i: 1 if (i / 2).is_integer() else 2,
+        lambda i: int((i > np.arange(6)).sum()),
     ],
 )
 def test_what_needs_a_number_unrolls_the_loop(body):
@@ -171,6 +190,8 @@ def test_what_needs_a_number_unrolls_the_loop(body):
         lambda i: np.int32(1) * i,
         lambda i: np.array(5) - i,
         lambda i: np.subtract(5, i),
+        lambda i: i if isinstance(i < 3, bool) else 0,
+        lambda i: i if i < 6.0 else 0,
     ],
 )
 def test_what_holds_for_every_iteration_keeps_the_loop(body):
