@@ -36,6 +36,8 @@ def record(
                 result = attempt(recorder)
                 recorder.look_for_signals()
                 return result
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             # Whatever became of the signal on its way (NumPy replaces it by errors of its own), it was raised.
             symbols = recorder.signals[0].symbols if recorder.signals else recorder.left_early

@@ -72,6 +72,20 @@ def masked_shift(h: mutable_tensor):
     return h
 
 
+def rows_scattered_within(h: mutable_tensor):
+    p, f = nl.arange(15)[:, None], nl.arange(24)[None, :]
+    index = nisa.iota(p + 1, dtype=nl.int32)
+    nisa.dma_copy(dst=h[index[p, 0], f], src=h[p, f])
+    return h
+
+
+def rows_gathered_within(h: mutable_tensor):
+    p, f = nl.arange(15)[:, None], nl.arange(24)[None, :]
+    index = nisa.iota(p + 0, dtype=nl.int32)
+    nisa.dma_copy(dst=h[p + 1, f], src=h[index[p, 0], f])
+    return h
+
+
 def step_by_step(h: mutable_tensor):
     for i in nl.sequential_range(14):
         nisa.dma_copy(dst=h[i + 1 : i + 3], src=h[i : i + 2])
@@ -88,7 +102,7 @@ def in_numpy(kernel, h):
     """What the kernel does to a copy of `h`, all reads before all writes."""
     h = h.copy()
     match kernel.__name__:
-        case "down_in_hbm":
+        case "down_in_hbm" | "rows_scattered_within" | "rows_gathered_within":
             h[1:16] = h[0:15].copy()
         case "up_in_hbm":
             h[0:15] = h[1:16].copy()
@@ -122,6 +136,7 @@ IN_ONE_BUFFER = [
     for kernel in (
         *(down_in_hbm, up_in_hbm, right_in_sbuf, by_way_of_a_tile, in_place_arithmetic, added_to_itself),
         *(every_second_column, transposed_in_place, masked_shift, step_by_step, twice),
+        *(rows_scattered_within, rows_gathered_within),
     )
 ]
 
@@ -160,13 +175,13 @@ def test_what_stands_around_a_kernel_changes_nothing(name):
             around(lambda h, a, k=kernel: k.with_fault(h, a, ROWS)[0])(h, a) for kernel, (h, a) in zip(MOVES, others)
         ]
 
-    wanted = [in_numpy(kernel, h) for kernel, h in zip(IN_ONE_BUFFER, inputs)]
-    wanted += alone(others)
+    wanted = alone(inputs, others)
     if name == "a batch":
         around = lambda f: jax.vmap(lambda *a: f(*a)[None])  # noqa: E731
-        batched = jax.tree.map(lambda x: np.stack([x, x + 1]), (inputs, others))
-        found = [result[0] for result in jax.jit(lambda *a: run(*a, around))(*batched)]
-        expected = [w[None] for w in wanted]
+        more = jax.tree.map(lambda x: x + 1, (inputs, others))
+        batched = jax.tree.map(lambda *pair: np.stack(pair), (inputs, others), more)
+        found = jax.jit(lambda *a: run(*a, around))(*batched)
+        expected = [np.stack([one, two])[:, None] for one, two in zip(wanted, alone(*more))]
     elif name == "a scan":
         around = lambda f: lambda h, *a: lax.scan(lambda c, _: (f(h, *a)[None], c), h[None] * 0, None, 2)[0]  # noqa: E731
         found = jax.jit(lambda *a: run(*a, around))(inputs, others)
@@ -178,11 +193,7 @@ def test_what_stands_around_a_kernel_changes_nothing(name):
         np.testing.assert_array_equal(one, other, err_msg=kernel.__name__)
 
 
-_ALONE: list = []
-
-
-def alone(others):
-    """The moves, each in a program of its own: what the tests of bits compare with integers."""
-    if not _ALONE:
-        _ALONE.extend(np.asarray(kernel(h, a, ROWS)) for kernel, (h, a) in zip(MOVES, others))
-    return _ALONE
+def alone(inputs, others):
+    """What NumPy gives, and for the moves, which tests of bits compare with integers, each in a program of its own."""
+    of_moves = [np.asarray(kernel.with_fault(h, a, ROWS)[0]) for kernel, (h, a) in zip(MOVES, others)]
+    return [in_numpy(kernel, h) for kernel, h in zip(IN_ONE_BUFFER, inputs)] + of_moves
