@@ -5,7 +5,7 @@ They broadcast together as in NumPy, integers among them.
 
 import operator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +17,8 @@ from jnki.access.walk import Walk, walked
 from jnki.errors import RuleError, not_modelled
 
 
-class HasAccess(Protocol):
-    """Whatever stands for a tile: an indirect index is recognised by this."""
-
-    @property
-    def access(self) -> Access: ...
-
-
 def is_tile(key: Any) -> bool:
+    """Whether the key stands for a tile, by the access that it has: then it is an indirect index."""
     return hasattr(key, "access")
 
 

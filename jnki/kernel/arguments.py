@@ -227,12 +227,6 @@ def _label(path: Any) -> Any:
     return next((getattr(step, kind) for kind in ("key", "idx", "name") if hasattr(step, kind)), step)
 
 
-def _spoken(parameters: tuple[str, ...], path: Any) -> str:
-    """The argument as the user writes it: `weights['up'][0]`, `config.scale`."""
-    first, *rest = path
-    return parameters[first.idx] + jax.tree_util.keystr(tuple(rest))
-
-
 def _unique(name: str, taken: list[str]) -> str:
     """`name`, changed where another argument has it: `a[0]` and a parameter `a_0` would both be `a_0`."""
     while name in taken:

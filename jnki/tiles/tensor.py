@@ -4,7 +4,6 @@ It is a leaf: it has views and no operators, and records nothing. What a dialect
 (`jnki.tiles.operators`); the recorder makes handles of the class that the dialect passed in.
 """
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -253,7 +252,3 @@ def as_tensor(value: Any, function: str, operand: str) -> Tensor:
             + ("; a list is an argument of the kernel as np.array(list)" if isinstance(value, (list, tuple)) else ""),
         )
     return value
-
-
-def count_of(shape: Sequence[int]) -> int:
-    return math.prod(shape)
