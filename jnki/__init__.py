@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
+    from jnki.isa.vector.tensor_tensor_scan import tensor_tensor_scan as tensor_tensor_scan
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
     from jnki.target import INF2 as INF2
@@ -76,6 +77,7 @@ _HOME = {
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
     "tensor_tensor": "jnki.isa",
+    "tensor_tensor_scan": "jnki.isa",
 }
 
 __all__ = list(_HOME)

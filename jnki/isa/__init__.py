@@ -17,6 +17,7 @@ from jnki.isa.vector.tensor_copy import TensorCopy, tensor_copy
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
 from jnki.isa.vector.tensor_tensor import TensorTensor, tensor_tensor
+from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan, tensor_tensor_scan
 
 __all__ = [
     "Activation",
@@ -35,6 +36,7 @@ __all__ = [
     "TensorReduce",
     "TensorScalar",
     "TensorTensor",
+    "TensorTensorScan",
     "activation",
     "activation_reduce",
     "affine_select",
@@ -54,4 +56,5 @@ __all__ = [
     "tensor_reduce",
     "tensor_scalar",
     "tensor_tensor",
+    "tensor_tensor_scan",
 ]

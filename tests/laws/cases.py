@@ -39,6 +39,7 @@ from jnki import (
     tensor_reduce,
     tensor_scalar,
     tensor_tensor,
+    tensor_tensor_scan,
 )
 
 Run = Callable[[DeviceMemory], DeviceMemory]
@@ -307,6 +308,29 @@ CASES = (
         ),
         {"sbuf.x": everywhere(4, 6)},
         steps="sbuf.v",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
+        "tensor_tensor_scan, masked",
+        {
+            "sbuf.x": numbers(4, 6) / 4,
+            "psum.y": numbers(4, 6, seed=1),
+            "sbuf.v": numbers(4, 1),
+            "sbuf.z": numbers(4, 8),
+        },
+        lambda m: tensor_tensor_scan(
+            m,
+            dst=sbuf("z")[:, 1:7],
+            data0=sbuf("x"),
+            data1=psum("y"),
+            initial=sbuf("v"),
+            op0=np.multiply,
+            op1=np.subtract,
+            mask=_P + _F != 4,
+        ),
+        {"sbuf.z": np.pad(np.add.outer(np.arange(4), np.arange(6)) != 4, ((0, 0), (1, 1)))},
+        steps="psum.y",
         is_linear=False,
         tolerance=1e-5,
     ),

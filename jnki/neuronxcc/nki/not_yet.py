@@ -35,7 +35,6 @@ ISA = frozenset(
         "tensor_copy_predicated",
         "tensor_partition_reduce",
         "tensor_scalar_reduce",
-        "tensor_tensor_scan",
     ]
 )
 
