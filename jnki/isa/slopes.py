@@ -20,8 +20,6 @@ _LARGE = 2.0**100
 _HUGE = float(np.finfo(np.float32).max)
 
 Function = Callable[..., jax.Array]
-# Pairs of finite numbers: a tangent times the product of each, summed up.
-Slope = tuple[tuple[jax.Array, jax.Array], ...]
 
 
 def dead_is_zero(function: Function) -> Function:
@@ -49,7 +47,7 @@ def _of_equal_shapes(function: Function) -> Function:
 
     def rule(primals: tuple[jax.Array, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, Any]:
         terms = [
-            times(tangent, slope_of(function, i, *primals))
+            _scaled(_slope(function, i), primals, tangent)
             for i, tangent in enumerate(tangents)
             if not isinstance(tangent, SymbolicZero)
         ]
@@ -72,24 +70,13 @@ def _slope(function: Function, i: int) -> Function:
     return slope
 
 
-def slope_of(function: Function, i: int, *primals: jax.Array) -> Slope:
-    """The partial derivative of an elementwise function by operand `i`, for `times`."""
-    slope = _slope(function, i)
+def _scaled(slope: Function, primals: tuple[jax.Array, ...], tangent: jax.Array) -> jax.Array:
+    """`tangent` times the slope, linear in `tangent`, and zero where it is zero."""
+
     # Two halves: equal, but where the slope is NaN. There they overflow to opposite infinities, whose sum is NaN.
     up, down = (_bounded(slope, nan)(*primals) for nan in (_LARGE, -_LARGE))
     beyond = _beyond(slope(*primals), 0.5)
-    return ((up, beyond), (down, beyond))
-
-
-def slope_of_product(other: jax.Array) -> Slope:
-    """What `other` multiplies a tangent by in `multiply`: infinity, not NaN, where it is NaN."""
-    return ((_bounded(lambda x: x, _LARGE)(other), _beyond(other, 1.0)),)
-
-
-def times(tangent: jax.Array, slope: Slope) -> jax.Array:
-    """`tangent` times the slope, linear in `tangent`, and zero where it is zero."""
-    terms = [tangent * bounded * beyond for bounded, beyond in slope]
-    return sum(terms[1:], terms[0])
+    return tangent * up * beyond + tangent * down * beyond
 
 
 def _beyond(slope: jax.Array, otherwise: float) -> jax.Array:
@@ -130,7 +117,7 @@ def multiply(a: Any, b: Any) -> jax.Array:
 def _multiply_rule(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[jax.Array, Any]:
     value = multiply(*primals)
     terms = [
-        times(tangent, slope_of_product(other))
+        tangent * _bounded(lambda x: x, _LARGE)(other) * _beyond(other, 1.0)
         for other, tangent in zip(reversed(primals), tangents)
         if not isinstance(tangent, SymbolicZero)
     ]
