@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
+    from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
+    from jnki.isa.vector.bn_stats import bn_stats as bn_stats
     from jnki.isa.vector.memset import memset as memset
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
     from jnki.isa.vector.select import select as select
@@ -58,6 +60,8 @@ _HOME = {
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",
     "arange": "jnki.access.index",
+    "bn_aggr": "jnki.isa",
+    "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
     "engine": "jnki.isa",

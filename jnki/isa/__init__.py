@@ -10,6 +10,8 @@ from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
+from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
+from jnki.isa.vector.bn_stats import BnStats, bn_stats
 from jnki.isa.vector.memset import Memset, memset
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
 from jnki.isa.vector.select import Select, select
@@ -23,6 +25,8 @@ __all__ = [
     "Activation",
     "ActivationReduce",
     "AffineSelect",
+    "BnAggr",
+    "BnStats",
     "DevicePrint",
     "DmaCopy",
     "Instruction",
@@ -40,6 +44,8 @@ __all__ = [
     "activation",
     "activation_reduce",
     "affine_select",
+    "bn_aggr",
+    "bn_stats",
     "dge_mode",
     "dma_copy",
     "engine",

@@ -7,6 +7,8 @@ from jnki.dtypes import element_type
 from jnki.isa.constants import as_number
 from jnki.isa.operands import as_column
 from jnki.isa.promotion import promote
+from jnki.isa.vector.bn_aggr import BnAggr
+from jnki.isa.vector.bn_stats import STATISTICS, BnStats
 from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan
 from jnki.record.recorder import current
 from jnki.source import user_location
@@ -55,5 +57,28 @@ def tensor_tensor_scan(
                 location=user_location(),
             ),
         ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def bn_stats(data: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """A new tile `[P, 6]` with the statistics of the even and of the odd elements of each partition."""
+    return _per_partition(BnStats, data, STATISTICS, dtype, mask)
+
+
+def bn_aggr(data: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """A new tile `[P, 2]` with the mean and the variance that statistics stand for."""
+    return _per_partition(BnAggr, data, 2, dtype, mask)
+
+
+def _per_partition(instruction: type[BnStats | BnAggr], data: Any, results: int, dtype: Any, mask: Any) -> Tensor:
+    recorder = current(f"nisa.{instruction.name}")
+    source = as_tensor(data, instruction.name, "data").access
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        (source.shape[0], results),
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(recorder, instruction(dst=dst, data=source, mask=predicate, location=user_location())),
         dtype_is_explicit=dtype is not None,
     )

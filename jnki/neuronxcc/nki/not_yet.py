@@ -15,8 +15,6 @@ TOP = frozenset(["FrameworkKernel", "compiler"])
 
 ISA = frozenset(
     [
-        "bn_aggr",
-        "bn_stats",
         "builtin_custom_op",
         "dma_engine",
         "dma_transpose",

@@ -7,7 +7,7 @@ from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select
 from jnki.neuronxcc.nki.isa.on_scalar import activation, activation_reduce
 from jnki.neuronxcc.nki.isa.on_tensor import nc_matmul, nc_transpose
 from jnki.neuronxcc.nki.isa.on_vector import reciprocal, tensor_reduce, tensor_scalar, tensor_tensor
-from jnki.neuronxcc.nki.isa.on_vector_scans import tensor_tensor_scan
+from jnki.neuronxcc.nki.isa.on_vector_scans import bn_aggr, bn_stats, tensor_tensor_scan
 from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
 from jnki.neuronxcc.nki.not_yet import ISA, missing
@@ -22,6 +22,8 @@ __all__ = [
     "activation",
     "activation_reduce",
     "affine_select",
+    "bn_aggr",
+    "bn_stats",
     "dge_mode",
     "dma_copy",
     "engine",

@@ -1,10 +1,38 @@
-"""Instructions of the Vector Engine that walk along the free axes: `tensor_tensor_scan`."""
+"""Instructions of the Vector Engine that walk along the free axes: `bn_aggr`, `bn_stats`, `tensor_tensor_scan`."""
 
 from typing import Any
 
 from jnki.isa.operators import operator
 from jnki.tiles import scans
 from jnki.tiles.tensor import Tensor
+
+
+def bn_aggr(data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[P, 2]` with the mean and the variance of all elements that statistics stand for.
+
+    Args:
+        data: groups of count, mean and variance times count, as `bn_stats` makes them; a multiple of three elements.
+        mask: over `data`; a group takes part where all three of its elements are enabled.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/vector/bn_aggr.md has the rules.
+    """
+    return scans.bn_aggr(data, dtype=dtype, mask=mask)
+
+
+def bn_stats(data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[P, 6]`: count, mean, variance times count of the even elements, and of the odd ones.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM, at most `nl.tile_size.bn_stats_fmax` elements per partition.
+        mask: over `data`; a masked-off element is left out.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/vector/bn_stats.md has the rules.
+    """
+    return scans.bn_stats(data, dtype=dtype, mask=mask)
 
 
 def tensor_tensor_scan(
