@@ -24,15 +24,10 @@ ISA = frozenset(
         "nc_find_index8",
         "nc_match_replace8",
         "nc_stream_shuffle",
-        "range_select",
-        "scalar_tensor_tensor",
-        "select_reduce",
         "sequence_bounds",
         "tensor_copy_dynamic_dst",
         "tensor_copy_dynamic_src",
         "tensor_copy_predicated",
-        "tensor_partition_reduce",
-        "tensor_scalar_reduce",
     ]
 )
 
