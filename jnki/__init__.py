@@ -1,7 +1,8 @@
 """jnki: AWS NKI kernels as pure, differentiable JAX functions.
 
 The functional interface is here: `DeviceMemory`, references `hbm`, `sbuf`, `psum`, and one function per instruction.
-Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`.
+Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`. What concerns
+all of them is here too: `use_target`, `use_fault_policy`, `with_backward`, and the errors `RuleError`, `FaultError`.
 
 Names are loaded when they are first used, so that `import jnki` alone does not import JAX.
 """
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jnki.access.ref import hbm as hbm
     from jnki.access.ref import psum as psum
     from jnki.access.ref import sbuf as sbuf
+    from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.enums import dge_mode as dge_mode
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
+    from jnki.kernel.fault_policy import use_fault_policy as use_fault_policy
+    from jnki.kernel.with_backward import with_backward as with_backward
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
+    from jnki.memory import FaultError as FaultError
     from jnki.target import INF2 as INF2
     from jnki.target import TRN1 as TRN1
     from jnki.target import TRN2 as TRN2
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DeviceMemory": "jnki.memory",
     "Fault": "jnki.memory",
+    "FaultError": "jnki.memory",
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
     "TRN1": "jnki.target",
@@ -76,6 +82,9 @@ _HOME = {
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
     "tensor_tensor": "jnki.isa",
+    "use_fault_policy": "jnki.kernel.fault_policy",
+    "use_target": "jnki.default_target",
+    "with_backward": "jnki.kernel.with_backward",
 }
 
 __all__ = list(_HOME)
@@ -90,4 +99,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted(["__version__", *_HOME])
