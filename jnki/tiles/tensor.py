@@ -234,7 +234,9 @@ def new_tile(
     buffer = recorder.make_buffer(space, shape, dtype, name=name)
     made = instruction(Access(buffer, ZERO, tuple(map(Dim, buffer.strides, shape))))
     recorder.emit(made)
-    return whole(recorder, buffer, recorder.scope, producer=made, mask=made.mask, dtype_is_explicit=dtype_is_explicit)
+    return whole(
+        recorder, buffer, recorder.scope, producer=made, mask=made.result_mask, dtype_is_explicit=dtype_is_explicit
+    )
 
 
 def as_tensor(value: Any, function: str, operand: str) -> Tensor:
