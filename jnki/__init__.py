@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
+    from jnki.isa.vector.dropout import dropout as dropout
     from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.rand import rand as rand
+    from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
@@ -59,6 +62,7 @@ _HOME = {
     "arange": "jnki.access.index",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
+    "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
     "iota": "jnki.isa",
@@ -68,6 +72,8 @@ _HOME = {
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
+    "rand": "jnki.isa",
+    "random_seed": "jnki.isa",
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
     "sbuf": "jnki.access.ref",

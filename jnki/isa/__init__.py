@@ -10,7 +10,10 @@ from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
+from jnki.isa.vector.dropout import Dropout, dropout
 from jnki.isa.vector.memset import Memset, memset
+from jnki.isa.vector.rand import Rand, rand
+from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.tensor_copy import TensorCopy, tensor_copy
@@ -24,11 +27,14 @@ __all__ = [
     "AffineSelect",
     "DevicePrint",
     "DmaCopy",
+    "Dropout",
     "Instruction",
     "Iota",
     "Memset",
     "NcMatmul",
     "NcTranspose",
+    "Rand",
+    "RandomSeed",
     "Reciprocal",
     "Select",
     "TensorCopy",
@@ -40,6 +46,7 @@ __all__ = [
     "affine_select",
     "dge_mode",
     "dma_copy",
+    "dropout",
     "engine",
     "iota",
     "memset",
@@ -47,6 +54,8 @@ __all__ = [
     "nc_transpose",
     "nc_version",
     "oob_mode",
+    "rand",
+    "random_seed",
     "reciprocal",
     "reduce_cmd",
     "select",

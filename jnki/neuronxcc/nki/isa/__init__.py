@@ -6,7 +6,7 @@ from jnki.neuronxcc.nki.isa.data_movement import dma_copy, iota, memset, tensor_
 from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select
 from jnki.neuronxcc.nki.isa.on_scalar import activation, activation_reduce
 from jnki.neuronxcc.nki.isa.on_tensor import nc_matmul, nc_transpose
-from jnki.neuronxcc.nki.isa.on_vector import reciprocal, tensor_reduce, tensor_scalar, tensor_tensor
+from jnki.neuronxcc.nki.isa.on_vector import dropout, reciprocal, tensor_reduce, tensor_scalar, tensor_tensor
 from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
 from jnki.neuronxcc.nki.not_yet import ISA, missing
@@ -23,6 +23,7 @@ __all__ = [
     "affine_select",
     "dge_mode",
     "dma_copy",
+    "dropout",
     "engine",
     "fp32",
     "get_nc_version",
