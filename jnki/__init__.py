@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
+    from jnki.isa.vector.dropout import dropout as dropout
     from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.rand import rand as rand
+    from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.range_select import range_select as range_select
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
     from jnki.isa.vector.scalar_tensor_tensor import scalar_tensor_tensor as scalar_tensor_tensor
@@ -75,6 +78,7 @@ _HOME = {
     "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
+    "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
     "iota": "jnki.isa",
@@ -85,6 +89,8 @@ _HOME = {
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
     "range_select": "jnki.isa",
+    "rand": "jnki.isa",
+    "random_seed": "jnki.isa",
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
     "sbuf": "jnki.access.ref",

@@ -13,7 +13,10 @@ from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
+from jnki.isa.vector.dropout import Dropout, dropout
 from jnki.isa.vector.memset import Memset, memset
+from jnki.isa.vector.rand import Rand, rand
+from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.range_select import RangeSelect, range_select
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
 from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor, scalar_tensor_tensor
@@ -34,11 +37,14 @@ __all__ = [
     "BnStats",
     "DevicePrint",
     "DmaCopy",
+    "Dropout",
     "Instruction",
     "Iota",
     "Memset",
     "NcMatmul",
     "NcTranspose",
+    "Rand",
+    "RandomSeed",
     "RangeSelect",
     "Reciprocal",
     "ScalarTensorTensor",
@@ -58,6 +64,7 @@ __all__ = [
     "bn_stats",
     "dge_mode",
     "dma_copy",
+    "dropout",
     "engine",
     "iota",
     "memset",
@@ -65,6 +72,8 @@ __all__ = [
     "nc_transpose",
     "nc_version",
     "oob_mode",
+    "rand",
+    "random_seed",
     "range_select",
     "reciprocal",
     "reduce_cmd",

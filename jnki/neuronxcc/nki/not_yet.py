@@ -18,7 +18,6 @@ ISA = frozenset(
         "builtin_custom_op",
         "dma_engine",
         "dma_transpose",
-        "dropout",
         "local_gather",
         "max8",
         "nc_find_index8",
