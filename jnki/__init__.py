@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jnki.isa.enums import oob_mode as oob_mode
     from jnki.isa.enums import reduce_cmd as reduce_cmd
     from jnki.isa.gpsimd.affine_select import affine_select as affine_select
+    from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
     from jnki.isa.scalar.activation import activation as activation
@@ -81,6 +82,7 @@ _HOME = {
     "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
+    "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",

@@ -4,11 +4,13 @@ from jnki.isa.device_print import DevicePrint
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
+from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
+from jnki.isa.shared_constant import SharedConstant
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
@@ -38,6 +40,7 @@ __all__ = [
     "DevicePrint",
     "DmaCopy",
     "Dropout",
+    "GatherFlattened",
     "Instruction",
     "Iota",
     "Memset",
@@ -50,6 +53,7 @@ __all__ = [
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
+    "SharedConstant",
     "TensorCopy",
     "TensorPartitionReduce",
     "TensorReduce",
@@ -66,6 +70,7 @@ __all__ = [
     "dma_copy",
     "dropout",
     "engine",
+    "gather_flattened",
     "iota",
     "memset",
     "nc_matmul",

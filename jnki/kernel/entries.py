@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jnki.access.access import Access
 from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
@@ -28,6 +29,7 @@ class Entry:
         structure: that of the kernel's return value, of which the outputs are the leaves.
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
+        updated: per output, the number of the array argument that it is the new value of, if it is one.
     """
 
     program: Program
@@ -35,6 +37,7 @@ class Entry:
     structure: Any
     single: bool
     may_fault: bool
+    updated: tuple[int | None, ...] = ()
 
     def outputs(self, flat: Any) -> Any:
         return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat))
@@ -45,12 +48,14 @@ class Entries:
 
     Args:
         name: the kernel's, for messages.
+        out_parameters: whether a kernel that returns nothing gives out the parameters that it writes.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str):
+    def __init__(self, function: Callable[..., Any], name: str, out_parameters: bool = False):
         self._function = function
         self._signature = inspect.signature(function)
         self._name = name
+        self._out_parameters = out_parameters
         self._cache: Cache[Entry] = Cache()
 
     def __len__(self) -> int:
@@ -89,11 +94,23 @@ class Entries:
         return dict(bound.arguments), flatten(dict(bound.arguments), self._name)
 
     def _record(self, bound: dict[str, Any], arguments: Arguments, grid: tuple[int, ...], target: Target) -> Entry:
-        program, structure = record_kernel(self._function, self._signature, bound, arguments, grid, target)
+        program, structure = record_kernel(
+            self._function,
+            self._signature,
+            bound,
+            arguments,
+            grid,
+            target,
+            out_parameters=self._out_parameters,
+        )
         single = structure == jax.tree.structure(0)
         pure = lower_program(program)
         run = jax.jit(pure if program.may_fault else _outputs_only(pure))
-        return Entry(program, run, structure, single, program.may_fault)
+        updated: tuple[int | None, ...] = ()
+        if self._out_parameters:
+            numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}
+            updated = tuple(numbers.get(a.buffer) if a == Access.whole(a.buffer) else None for a in program.outputs)
+        return Entry(program, run, structure, single, program.may_fault, updated)
 
 
 def _outputs_only(pure: Lowered) -> Callable[..., Any]:

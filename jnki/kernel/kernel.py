@@ -20,6 +20,7 @@ from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
 from jnki.kernel.with_fault import WithFault
+from jnki.kernel.written_back import check_writable, written_back
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
 from jnki.program.program import Program
@@ -38,6 +39,9 @@ class Kernel(Generic[P, R]):
     NumPy arrays in give NumPy arrays out, JAX arrays in give JAX arrays out. It works under `jax.jit`, `vmap`,
     `grad`, `scan` and `shard_map`, and inside another kernel. Arguments that are not arrays are static.
 
+    With `out_parameters` it may write its parameters, and where it returns nothing, those that it writes are its
+    outputs: they are returned, and NumPy arrays among the arguments are overwritten with them.
+
     What was recorded is remembered, up to a bound, until `jax.clear_caches()`. Like a function, a kernel is pickled by
     the name of its module and its own, with its grid, target and policy; a copy of it is the kernel itself, and so is
     a kernel with the same grid, target and policy: `kernel[4] is kernel[4]`.
@@ -50,6 +54,7 @@ class Kernel(Generic[P, R]):
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy | None = None,
+        out_parameters: bool = False,
     ):
         self._original = function
         self._function = check_annotations(function)
@@ -64,7 +69,7 @@ class Kernel(Generic[P, R]):
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
         self.__signature__ = self._signature
-        self._entries = Entries(self._function, self.__name__)
+        self._entries = Entries(self._function, self.__name__, out_parameters)
         # JAX remembers what it has compiled by the object that it was given: the same grid must be the same object.
         self._variants: dict[Any, Kernel[P, R]] = {(grid, target, policy): self}
 
@@ -168,14 +173,16 @@ class Kernel(Generic[P, R]):
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         entry, arrays = self._entry(args, kwargs)
+        if entry.updated:
+            check_writable(entry, arrays, self.__name__)
         if not entry.may_fault:
-            return entry.outputs(_like_inputs(entry.run(*arrays), arrays))
+            return entry.outputs(written_back(entry, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
             flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
         else:
             fault.raise_if_any()
-        return entry.outputs(_like_inputs(flat, arrays))
+        return entry.outputs(written_back(entry, _like_inputs(flat, arrays), arrays))
 
     @functools.cached_property
     def with_fault(self) -> WithFault[P, R]:

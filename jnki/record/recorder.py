@@ -35,6 +35,7 @@ class Recorder(Blocks):
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
+        constants: names of the tensors that hold constants.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
         written: names of all buffers that any instruction writes.
     """
@@ -44,6 +45,7 @@ class Recorder(Blocks):
     handle: Callable[..., Any]
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
     kernel_code: list[Any] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
     # By number, and kept alive: the number of one that is gone could become that of another.
@@ -75,6 +77,25 @@ class Recorder(Blocks):
             unique = self._unique(name or _assigned_name() or "tile")
             self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
             self.scopes[0].buffers.append(self._shared[key])
+        return self._shared[key]
+
+    def make_constant(
+        self, shape: tuple[int, ...], dtype: ElementType, contents: Any, instruction: Callable[[Buffer], Instruction]
+    ) -> Buffer:
+        """An HBM buffer outside of all loops that nothing writes but `instruction`, before all others.
+
+        It is one buffer for all that ask for the same contents.
+        """
+        key = (shape, dtype, contents)
+        if key not in self._shared:
+            # A name of its own kind: tiles of a loop have the same names whether or not the constant is a new one.
+            buffer = Buffer(self._unique(f"constant:{len(self.constants)}"), Space.HBM, shape, dtype)
+            self._shared[key] = buffer
+            self.scopes[0].buffers.append(buffer)
+            # Nothing before it can read it, so it may stand in front of what is recorded already, and of the grid.
+            self.scopes[0].nodes.insert(0, instruction(buffer))
+            self.written.add(buffer.name)
+            self.constants.add(buffer.name)
         return self._shared[key]
 
     def make_registers(self, name: str, shape: tuple[int, ...], dtype: ElementType) -> Buffer:
@@ -125,6 +146,13 @@ class Recorder(Blocks):
                     f"parameter '{name}' is immutable",
                     given=f"a write to {access.buffer}",
                     allowed=f"'{name}: nt.mutable_tensor', or a new tensor in nl.shared_hbm",
+                )
+            if name in self.constants:
+                raise instruction.error(
+                    "shared_constant.written",
+                    f"tensor '{name}' is a constant",
+                    given=f"a write to {access.buffer}",
+                    allowed="a new tensor in nl.shared_hbm or nl.sbuf",
                 )
             self.written.add(name)
             self._last_writer[name] = instruction
