@@ -20,6 +20,7 @@ from jnki.errors import RuleError, misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.edge import FaultPolicy, report
+from jnki.kernel.options import Option, with_option
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
@@ -68,6 +69,7 @@ class Kernel:
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy = FaultPolicy.POISON,
+        options: frozenset[Option] = frozenset(),
     ):
         self._original = function
         self._function = check_annotations(function)
@@ -75,6 +77,7 @@ class Kernel:
         self._grid = grid
         self._target = target
         self._policy = policy
+        self._options = options
         self._bound: tuple[Any, ...] = ()
         self._cache: Cache[Entry] = Cache()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
@@ -97,6 +100,19 @@ class Kernel:
     def target(self) -> Target:
         """What the kernel is checked against: its own target, else the default one."""
         return self._target or default_target()
+
+    @property
+    def options(self) -> frozenset[Option]:
+        """What decorators of NKI ask of the vendor's compiler: they change what is checked, and no value."""
+        return self._options
+
+    def with_option(self, option: Option) -> "Kernel":
+        """This kernel with one option more; it is recorded anew.
+
+        Raises:
+            RuleError: the option does not go with the others.
+        """
+        return self._with(_options=with_option(self._options, option, self.__name__), _cache=Cache())
 
     def __getitem__(self, grid: Any) -> "Kernel":
         """This kernel with an SPMD launch grid: `kernel[4, 2](x)` runs eight instances."""
@@ -162,7 +178,8 @@ class Kernel:
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        settings = {"_grid": self._grid, "_target": self._target, "_policy": self._policy, "_bound": self._bound}
+        kept = ("_grid", "_target", "_policy", "_options", "_bound")
+        settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
     # Calling.
@@ -229,9 +246,12 @@ class Kernel:
                 allowed="the same target, or a kernel that names none",
             )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
+        around = recorder.keeps_places
+        recorder.keeps_places = around and Option.FORCE_AUTO_ALLOC not in self._options
         try:
             return self._function(*self._bound, *args, **kwargs)
         finally:
+            recorder.keeps_places = around
             recorder.kernel_code.pop()
 
     # The cache.
@@ -263,7 +283,9 @@ class Kernel:
         return dict(bound.arguments), flatten(dict(bound.arguments), self.__name__)
 
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
-        program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)
+        program, structure = record_kernel(
+            self._function, self._signature, bound, arguments, self._grid, target, self._options
+        )
         single = structure == jax.tree.structure(0)
         pure = lower_program(program)
         run = jax.jit(pure if program.may_fault else _outputs_only(pure))

@@ -9,11 +9,14 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
+from jnki.analysis.by_hand import check_allocated_by_hand
 from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
+from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.no_tensor import no_tensor
+from jnki.kernel.options import Option
 from jnki.program.program import Parameter, Program
 from jnki.record.attempts import record
 from jnki.record.grid import run_grid
@@ -33,6 +36,7 @@ def record_kernel(
     arguments: Arguments,
     grid: tuple[int, ...],
     target: Target,
+    options: frozenset[Option] = frozenset(),
 ) -> tuple[Program, Any]:
     """The program of `function` for these arguments, and the structure in which its outputs are returned.
 
@@ -52,7 +56,10 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
-        recorder = Recorder(target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled)
+        keeps_places = Option.FORCE_AUTO_ALLOC not in options
+        recorder = Recorder(
+            target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+        )
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, parameter.mutable)
@@ -78,6 +85,9 @@ def record_kernel(
         _check_written(recorder, parameters, accesses, definition)
         check_dependencies(body)
         check_capacity(body, target)
+        if Option.STACK_ALLOCATOR not in options:
+            check_allocated_by_hand(body)
+        check_lifetimes(body, target)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,

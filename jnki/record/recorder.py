@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from jnki.access.buffer import Buffer, Space
+from jnki.access.buffer import Buffer, Place, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.dtypes import ElementType
 from jnki.errors import OutsideKernelError
@@ -36,6 +36,7 @@ class Recorder(Blocks):
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
+        keeps_places: whether buffers keep the places that their author gives; `force_auto_alloc` ignores them.
         written: names of all buffers that any instruction writes.
     """
 
@@ -45,6 +46,7 @@ class Recorder(Blocks):
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
     kernel_code: list[Any] = field(default_factory=list)
+    keeps_places: bool = True
     written: set[str] = field(default_factory=set)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Recorder(Blocks):
     _shared: dict[Any, Buffer] = field(default_factory=dict)
     _shared_here: list[Any] = field(default_factory=list)
     _registers: dict[str, Buffer] = field(default_factory=dict)
+    # Where each buffer in PSUM was made, as long as nothing writes to it: a block, and a position in it.
+    _unwritten: dict[str, tuple[list[Node], int]] = field(default_factory=dict)
 
     def make_buffer(
         self,
@@ -60,10 +64,13 @@ class Recorder(Blocks):
         dtype: ElementType,
         partition_axis: int = 0,
         name: str = "",
+        places: tuple[Place, ...] = (),
     ) -> Buffer:
         """A new buffer in the current scope."""
-        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis)
+        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis, places)
         self.scope.buffers.append(buffer)
+        if space is Space.PSUM:
+            self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
         return buffer
 
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
@@ -127,6 +134,7 @@ class Recorder(Blocks):
                     allowed=f"'{name}: nt.mutable_tensor', or a new tensor in nl.shared_hbm",
                 )
             self.written.add(name)
+            self._unwritten.pop(name, None)
             self._last_writer[name] = instruction
         if self.iterations and instruction.may_fault:
             # In place: who emits an instruction asks for it later by its identity.
@@ -141,9 +149,20 @@ class Recorder(Blocks):
         """
         # What the first one writes besides its own tile, the second one writes too.
         first = instruction.only_dst()
-        self.scope.nodes[-1] = first
+        nodes = self.scope.nodes
+        nodes[next(at for at in reversed(range(len(nodes))) if nodes[at] is instruction)] = first
         self._superseded[id(first)] = first
         self.emit(replacement)
+
+    def start_with(self, buffer: Buffer, instruction: Instruction) -> None:
+        """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""
+        if buffer.name not in self._unwritten:
+            return
+        nodes, at = self._unwritten.pop(buffer.name)
+        nodes.insert(at, instruction)
+        for name, (others, position) in self._unwritten.items():
+            if others is nodes and position >= at:
+                self._unwritten[name] = (others, position + 1)
 
     def is_last(self, instruction: Instruction | None) -> bool:
         """Whether nothing was recorded after `instruction`, and no block opened or closed."""
