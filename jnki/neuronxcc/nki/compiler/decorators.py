@@ -5,7 +5,7 @@ from typing import Any
 
 from jnki.kernel.kernel import Kernel
 from jnki.kernel.options import Option
-from jnki.neuronxcc.nki.kernels import Benchmarked
+from jnki.neuronxcc.nki.entry import Benchmarked
 
 
 def skip_middle_end_transformations(func: Any = None) -> Any:

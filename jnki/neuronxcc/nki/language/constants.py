@@ -1,6 +1,10 @@
-"""Constants of float types: `nl.fp32.min`, `nl.bfp16.min`."""
+"""Constants of float types, `nl.fp32.min` and `nl.bfp16.min`, and the size of any type."""
+
+from typing import Any
 
 import numpy as np
+
+from jnki.dtypes import element_type
 
 
 class _Float32Constants:
@@ -23,3 +27,8 @@ class _BFloat16Constants:
 
 fp32 = _Float32Constants()
 bfp16 = _BFloat16Constants()
+
+
+def sizeinbytes(dtype: Any) -> int:
+    """Bytes that one element takes."""
+    return element_type(dtype).size_bytes
