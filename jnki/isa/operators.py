@@ -16,7 +16,7 @@ from jax import lax
 
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
-from jnki.isa.slopes import dead_is_zero, multiply
+from jnki.isa.slopes import dead_is_zero, divide, multiply
 
 VECTOR, SCALAR, GPSIMD = Engine.vector, Engine.scalar, Engine.gpsimd
 
@@ -108,7 +108,7 @@ _ALL_OPERATORS = (
     Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
     Operator("subtract", 2, jnp.subtract, reduction=_subtract_all, masked_reduction=_subtract_enabled),
     Operator("multiply", 2, multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
-    Operator("divide", 2, dead_is_zero(jnp.divide), aliases=("true_divide",)),
+    Operator("divide", 2, divide, aliases=("true_divide",)),
     Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),
     Operator("minimum", 2, jnp.minimum, reduction=jnp.min, identity=np.inf, aliases=("min", "amin")),
     Operator("equal", 2, _flag(jnp.equal)),

@@ -225,7 +225,7 @@ class Blocks:
     def instances(self, axis: int, program: Index | int) -> Iterator[None]:
         """Inside, the kernel runs as the instance (or all the instances) with this index on one axis of the grid."""
         self.programs[axis] = program
-        if isinstance(program, int):
+        if not isinstance(program, Index):
             scope = Scope(self.scope.nodes, self.scope.buffers)
             self._enter(scope)
             around = self.iterations
