@@ -17,6 +17,7 @@ to install them itself.
 
 import importlib
 import importlib.util
+import logging
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -143,6 +144,9 @@ UNSERVED: tuple[Unserved, ...] = (
     Unserved("nki", "jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the package 'nki'"),
 )
 """The dialects that it does not serve yet."""
+# Importing the vendor's package leaves this level behind, and files of kernels use it: `logging.disable(logging.OFF)`.
+_LOGGING_OFF = logging.CRITICAL + 10
+
 PATH = str(pathlib.Path(__file__).resolve().parent / "on_path")
 """A folder for `sys.path`, handed on to spawned processes: importing a dialect from it installs the aliases."""
 
@@ -157,6 +161,8 @@ def install(aliases: Iterable[Alias] = ALIASES) -> None:
     for alias in new:
         for name in alias.modules():
             _refuse_foreign(alias, name)
+    if new and not hasattr(logging, "OFF"):
+        logging.OFF = _LOGGING_OFF  # type: ignore[attr-defined]
     sys.meta_path[:0] = new
     sys.meta_path += [package for package in UNSERVED if package not in sys.meta_path]
 
@@ -180,6 +186,8 @@ def uninstall(aliases: Iterable[Alias] = ALIASES) -> None:
                 del sys.modules[name]
     if not any(isinstance(finder, Alias) for finder in sys.meta_path):
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in UNSERVED]
+        if getattr(logging, "OFF", None) is _LOGGING_OFF:
+            del logging.OFF  # type: ignore[attr-defined]
 
 
 @contextmanager

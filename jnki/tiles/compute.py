@@ -146,7 +146,7 @@ def reduction(
     axes = free_axes(source, axis, op)
     kind = (result or source.dtype) if dtype is None else element_type(dtype)
     order = (*(d for d in range(len(source.dims)) if d not in axes), *axes)
-    moved, predicate = _permuted(source, order), _permuted_mask(as_mask(mask), order)
+    moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
     shape = tuple((1 if keepdims and d in axes else n) for d, n in enumerate(source.shape) if keepdims or d not in axes)
     if len(shape) == 1:
         shape = (*shape, 1)
@@ -211,7 +211,8 @@ def free_axes(source: Access, axis: int | Sequence[int], function: str) -> tuple
     return axes
 
 
-def _permuted(source: Access, order: tuple[int, ...]) -> Access:
+def permuted(source: Access, order: tuple[int, ...]) -> Access:
+    """A tile whose dims are put in another order."""
     if order == tuple(range(len(order))):
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
@@ -219,7 +220,7 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
     return Access(source.buffer, source.offset, dims, None, bounds, source.blocks)
 
 
-def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
+def permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
     """The mask of a tile whose dims are put in another order."""
     if mask is None or order == tuple(range(len(order))):
         return mask
