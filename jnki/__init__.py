@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jnki.isa.enums import oob_mode as oob_mode
     from jnki.isa.enums import reduce_cmd as reduce_cmd
     from jnki.isa.gpsimd.affine_select import affine_select as affine_select
+    from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
@@ -61,6 +62,7 @@ _HOME = {
     "dma_copy": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
+    "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",

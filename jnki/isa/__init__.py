@@ -4,10 +4,12 @@ from jnki.isa.device_print import DevicePrint
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
+from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.instruction import Instruction
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
+from jnki.isa.shared_constant import SharedConstant
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.memset import Memset, memset
@@ -24,6 +26,7 @@ __all__ = [
     "AffineSelect",
     "DevicePrint",
     "DmaCopy",
+    "GatherFlattened",
     "Instruction",
     "Iota",
     "Memset",
@@ -31,6 +34,7 @@ __all__ = [
     "NcTranspose",
     "Reciprocal",
     "Select",
+    "SharedConstant",
     "TensorCopy",
     "TensorReduce",
     "TensorScalar",
@@ -41,6 +45,7 @@ __all__ = [
     "dge_mode",
     "dma_copy",
     "engine",
+    "gather_flattened",
     "iota",
     "memset",
     "nc_matmul",

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jnki.access.access import Access
 from jnki.default_target import default_target
 from jnki.dtypes import element_type
 from jnki.errors import RuleError, misfit
@@ -40,6 +41,7 @@ class Entry:
         rebuild_outputs: makes the kernel's return value from a flat tuple.
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
+        updated: per output, the number of the array argument that it is the new value of, if it is one.
     """
 
     program: Program
@@ -47,6 +49,7 @@ class Entry:
     structure: Any
     single: bool
     may_fault: bool
+    updated: tuple[int | None, ...] = ()
 
     def outputs(self, flat: Any) -> Any:
         return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat))
@@ -57,6 +60,9 @@ class Kernel:
 
     NumPy arrays in give NumPy arrays out, JAX arrays in give JAX arrays out. It works under `jax.jit`, `vmap`,
     `grad`, `scan` and `shard_map`, and inside another kernel. Arguments that are not arrays are static.
+
+    With `out_parameters` it may write its parameters, and where it returns nothing, those that it writes are its
+    outputs: they are returned, and NumPy arrays among the arguments are overwritten with them.
 
     What was recorded is remembered, up to a bound, until `jax.clear_caches()`. Like a function, a kernel is pickled by
     the name of its module and its own, with its grid, target and policy; a copy of it is the kernel itself.
@@ -70,6 +76,7 @@ class Kernel:
         target: Target | None = None,
         policy: FaultPolicy = FaultPolicy.POISON,
         options: frozenset[Option] = frozenset(),
+        out_parameters: bool = False,
     ):
         self._original = function
         self._function = check_annotations(function)
@@ -78,6 +85,7 @@ class Kernel:
         self._target = target
         self._policy = policy
         self._options = options
+        self._out_parameters = out_parameters
         self._bound: tuple[Any, ...] = ()
         self._cache: Cache[Entry] = Cache()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
@@ -195,14 +203,16 @@ class Kernel:
         if is_recording():
             return self._inline(args, kwargs)
         entry, arrays = self._entry(args, kwargs)
+        if entry.updated:
+            _check_writable(entry, arrays, self.__name__)
         if not entry.may_fault:
-            return entry.outputs(_like_inputs(entry.run(*arrays), arrays))
+            return entry.outputs(_written_back(entry, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
             flat = report(flat, fault, self._policy, entry.program.name)
         else:
             fault.raise_if_any()
-        return entry.outputs(_like_inputs(flat, arrays))
+        return entry.outputs(_written_back(entry, _like_inputs(flat, arrays), arrays))
 
     def with_fault(self, *args: Any, **kwargs: Any) -> tuple[Any, Fault]:
         """The outputs and the fault record, whatever happened; nothing is raised or poisoned.
@@ -284,12 +294,23 @@ class Kernel:
 
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
         program, structure = record_kernel(
-            self._function, self._signature, bound, arguments, self._grid, target, self._options
+            self._function,
+            self._signature,
+            bound,
+            arguments,
+            self._grid,
+            target,
+            self._options,
+            out_parameters=self._out_parameters,
         )
         single = structure == jax.tree.structure(0)
         pure = lower_program(program)
         run = jax.jit(pure if program.may_fault else _outputs_only(pure))
-        return Entry(program, run, structure, single, program.may_fault)
+        updated: tuple[int | None, ...] = ()
+        if self._out_parameters:
+            numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}
+            updated = tuple(numbers.get(a.buffer) if a == Access.whole(a.buffer) else None for a in program.outputs)
+        return Entry(program, run, structure, single, program.may_fault, updated)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""
@@ -312,6 +333,26 @@ def _like_inputs(flat: Any, arrays: Any) -> Any:
         if not isinstance(array, np.ndarray):
             return flat
     return [np.array(output) for output in flat] if not _traced(flat) else flat
+
+
+def _check_writable(entry: Entry, arrays: Any, kernel: str) -> None:
+    """What the kernel writes among its NumPy arguments can be written.
+
+    Raises:
+        ValueError: an array is read-only.
+    """
+    for number in entry.updated:
+        if number is not None and isinstance(arrays[number], np.ndarray) and not arrays[number].flags.writeable:
+            name = entry.program.parameters[number].buffer.name
+            raise ValueError(f"kernel {kernel} writes its parameter '{name}', and the array is read-only")
+
+
+def _written_back(entry: Entry, flat: Any, arrays: Any) -> Any:
+    """The outputs, with which the NumPy arrays that a kernel without results writes are overwritten."""
+    for output, number in zip(flat, entry.updated):
+        if number is not None and isinstance(arrays[number], np.ndarray) and not isinstance(output, jax.core.Tracer):
+            arrays[number][...] = output
+    return flat
 
 
 def _traced(flat: Any) -> bool:

@@ -35,6 +35,7 @@ class Recorder(Blocks):
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
+        constants: names of the tensors that hold constants.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
         keeps_places: whether buffers keep the places that their author gives; `force_auto_alloc` ignores them.
         written: names of all buffers that any instruction writes.
@@ -45,6 +46,7 @@ class Recorder(Blocks):
     handle: Callable[..., Any]
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
     kernel_code: list[Any] = field(default_factory=list)
     keeps_places: bool = True
     written: set[str] = field(default_factory=set)
@@ -82,6 +84,25 @@ class Recorder(Blocks):
             unique = self._unique(name or _assigned_name() or "tile")
             self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
             self.scopes[0].buffers.append(self._shared[key])
+        return self._shared[key]
+
+    def make_constant(
+        self, shape: tuple[int, ...], dtype: ElementType, contents: Any, instruction: Callable[[Buffer], Instruction]
+    ) -> Buffer:
+        """An HBM buffer outside of all loops that nothing writes but `instruction`, before all others.
+
+        It is one buffer for all that ask for the same contents.
+        """
+        key = (shape, dtype, contents)
+        if key not in self._shared:
+            # A name of its own kind: tiles of a loop have the same names whether or not the constant is a new one.
+            buffer = Buffer(self._unique(f"constant:{len(self.constants)}"), Space.HBM, shape, dtype)
+            self._shared[key] = buffer
+            self.scopes[0].buffers.append(buffer)
+            # Nothing before it can read it, so it may stand in front of what is recorded already, and of the grid.
+            self._insert(self.scopes[0].nodes, 0, instruction(buffer))
+            self.written.add(buffer.name)
+            self.constants.add(buffer.name)
         return self._shared[key]
 
     def make_registers(self, name: str, shape: tuple[int, ...], dtype: ElementType) -> Buffer:
@@ -133,6 +154,13 @@ class Recorder(Blocks):
                     given=f"a write to {access.buffer}",
                     allowed=f"'{name}: nt.mutable_tensor', or a new tensor in nl.shared_hbm",
                 )
+            if name in self.constants:
+                raise instruction.error(
+                    "shared_constant.written",
+                    f"tensor '{name}' is a constant",
+                    given=f"a write to {access.buffer}",
+                    allowed="a new tensor in nl.shared_hbm or nl.sbuf",
+                )
             self.written.add(name)
             self._unwritten.pop(name, None)
             self._last_writer[name] = instruction
@@ -158,7 +186,9 @@ class Recorder(Blocks):
         """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""
         if buffer.name not in self._unwritten:
             return
-        nodes, at = self._unwritten.pop(buffer.name)
+        self._insert(*self._unwritten.pop(buffer.name), instruction)
+
+    def _insert(self, nodes: list[Node], at: int, instruction: Instruction) -> None:
         nodes.insert(at, instruction)
         for name, (others, position) in self._unwritten.items():
             if others is nodes and position >= at:

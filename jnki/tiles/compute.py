@@ -212,7 +212,7 @@ def free_axes(source: Access, axis: int | Sequence[int], function: str) -> tuple
 
 
 def permuted(source: Access, order: tuple[int, ...]) -> Access:
-    """A tile whose dims are put in another order."""
+    """A view of a direct access whose dims are put in another order."""
     if order == tuple(range(len(order))):
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)

@@ -26,6 +26,7 @@ from jnki import (
     affine_select,
     arange,
     dma_copy,
+    gather_flattened,
     hbm,
     iota,
     memset,
@@ -272,6 +273,13 @@ CASES = (
             m, dst=sbuf("y"), pred=_P >= _F, on_true_tile=psum("x"), on_false_value=-9984.0, mask=_P + _F < 8
         ),
         {"sbuf.y": np.add.outer(np.arange(4), np.arange(6)) < 8},
+        steps="psum.x",
+    ),
+    Case(
+        "gather_flattened, masked",
+        {"psum.x": numbers(4, 3, 2), "sbuf.i": rows(5, 1, 0, 9, dtype=np.uint32), "sbuf.y": numbers(4, 3)},
+        lambda m: gather_flattened(m, dst=sbuf("y")[:, 1:2], data=psum("x"), indices=sbuf("i"), mask=_P < 3),
+        {"sbuf.y": at((4, 3), slice(0, 3), 1)},
         steps="psum.x",
     ),
     Case(

@@ -1,7 +1,7 @@
 """The legacy dialect of NKI (`neuronxcc.nki`): spelling only. What the names mean lives in the rooms below."""
 
 from jnki.neuronxcc.nki import compiler, isa, language, typing
-from jnki.neuronxcc.nki.entry import baremetal, benchmark, jit, profile, simulate_kernel
+from jnki.neuronxcc.nki.entry import baremetal, benchmark, jit, profile, simulate_kernel, trace
 from jnki.neuronxcc.nki.not_yet import TOP, missing
 from jnki.tiles.operators import Tensor as tensor
 
@@ -15,6 +15,7 @@ __all__ = [
     "profile",
     "simulate_kernel",
     "tensor",
+    "trace",
     "typing",
 ]
 

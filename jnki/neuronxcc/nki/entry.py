@@ -15,6 +15,9 @@ from jnki.target import target
 
 MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "trace")
 
+# In these a kernel that returns nothing gives out the parameters that it writes.
+OUT_PARAMETER_MODES = ("baremetal", "benchmark", "trace")
+
 # Options about messages: jnki always shows the user's line and its own reasons.
 _MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
 # Options about the vendor's compiler and its files. They change no value, and have no effect here.
@@ -50,16 +53,35 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
     platform_target = kwargs.pop("platform_target", None)
     _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
     function, options = (func.function, func.options) if isinstance(func, Kernel) else (func, frozenset())
-    return Kernel(function, target=None if platform_target is None else target(platform_target), options=options)
+    return Kernel(
+        function,
+        target=None if platform_target is None else target(platform_target),
+        options=options,
+        out_parameters=mode in OUT_PARAMETER_MODES,
+    )
+
+
+def trace(func: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+    """Makes a kernel that may write its parameters and need not return them, the style of older kernels.
+
+    NumPy arrays among the arguments are overwritten with what the kernel writes to them. It is returned as well: JAX
+    arrays do not change.
+
+    Args:
+        func: the function.
+        **kwargs: see `jit`.
+    """
+    return jit(func, "trace", **kwargs)
 
 
 def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
     """What `kernel` returns for these arrays, as NumPy arrays, which are writable.
 
     Args:
-        kernel: a kernel, with or without a launch grid, or a plain function.
+        kernel: a kernel, with or without a launch grid, or a plain function, which may write its parameters as
+            those of `trace`.
     """
-    made = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+    made = kernel if isinstance(kernel, Kernel) else Kernel(kernel, out_parameters=True)
     return jax.tree.map(np.array, made(*args, **kwargs))
 
 

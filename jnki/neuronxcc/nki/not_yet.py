@@ -41,20 +41,9 @@ ISA = frozenset(
 
 LANGUAGE = frozenset(
     [
-        "all_reduce",
-        "atomic_rmw",
         "dropout",
-        "finfo",
-        "gather_flattened",
-        "gemm_grid",
-        "gemm_stationary_grid",
-        "load_transpose2d",
-        "loop_reduce",
         "rand",
         "random_seed",
-        "shared_constant",
-        "shared_identity_matrix",
-        "static_cast",
     ]
 )
 
