@@ -13,6 +13,7 @@ from jnki.access.access import Access
 from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
+from jnki.kernel.options import Option
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.program.program import Program
@@ -62,7 +63,12 @@ class Entries:
         return len(self._cache)
 
     def find(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], grid: tuple[int, ...], target: Target
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        grid: tuple[int, ...],
+        target: Target,
+        options: frozenset[Option],
     ) -> tuple[Entry, Any]:
         """The entry for a call, and the arrays among its arguments.
 
@@ -70,19 +76,20 @@ class Entries:
             RuleError: the kernel breaks a rule (while it is recorded).
             TypeError: the function does not take such arguments.
         """
+        settings = grid, target, options
         quick = None if kwargs else quick_key(args)
-        entry = None if quick is None else self._cache.get((quick, grid, target))
+        entry = None if quick is None else self._cache.get((quick, *settings))
         if entry is not None:
             return entry, [a for a in args if isinstance(a, (np.ndarray, jax.Array))]
         bound, arguments = self._bind(args, kwargs)
-        key = (arguments.key, grid, target)
+        key = (arguments.key, *settings)
         entry = self._cache.get(key)
         if entry is None:
-            entry = self._record(bound, arguments, grid, target)
+            entry = self._record(bound, arguments, *settings)
             self._cache.put(key, entry)
         # Without binding nobody sees an array that is a default.
         if quick is not None and len(arguments.arrays) == sum(isinstance(a, (np.ndarray, jax.Array)) for a in args):
-            self._cache.put((quick, grid, target), entry)
+            self._cache.put((quick, *settings), entry)
         return entry, arguments.arrays
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:
@@ -93,7 +100,14 @@ class Entries:
         bound.apply_defaults()
         return dict(bound.arguments), flatten(dict(bound.arguments), self._name)
 
-    def _record(self, bound: dict[str, Any], arguments: Arguments, grid: tuple[int, ...], target: Target) -> Entry:
+    def _record(
+        self,
+        bound: dict[str, Any],
+        arguments: Arguments,
+        grid: tuple[int, ...],
+        target: Target,
+        options: frozenset[Option],
+    ) -> Entry:
         program, structure = record_kernel(
             self._function,
             self._signature,
@@ -101,6 +115,7 @@ class Entries:
             arguments,
             grid,
             target,
+            options,
             out_parameters=self._out_parameters,
         )
         single = structure == jax.tree.structure(0)

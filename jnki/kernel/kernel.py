@@ -19,6 +19,7 @@ from jnki.errors import RuleError
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
+from jnki.kernel.options import Option, with_option
 from jnki.kernel.with_fault import WithFault
 from jnki.kernel.written_back import check_writable, written_back
 from jnki.lower.lowering import Lowered, lower_program
@@ -54,6 +55,7 @@ class Kernel(Generic[P, R]):
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy | None = None,
+        options: frozenset[Option] = frozenset(),
         out_parameters: bool = False,
     ):
         self._original = function
@@ -62,6 +64,7 @@ class Kernel(Generic[P, R]):
         self._grid = grid
         self._target = target
         self._policy = policy
+        self._options = options
         self._bound: tuple[Any, ...] = ()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -71,7 +74,7 @@ class Kernel(Generic[P, R]):
         self.__signature__ = self._signature
         self._entries = Entries(self._function, self.__name__, out_parameters)
         # JAX remembers what it has compiled by the object that it was given: the same grid must be the same object.
-        self._variants: dict[Any, Kernel[P, R]] = {(grid, target, policy): self}
+        self._variants: dict[Any, Kernel[P, R]] = {self._settings: self}
 
     @property
     def function(self) -> Callable[P, R]:
@@ -86,6 +89,19 @@ class Kernel(Generic[P, R]):
     def target(self) -> Target:
         """What the kernel is checked against: its own target, else the default one."""
         return self._target or default_target()
+
+    @property
+    def options(self) -> frozenset[Option]:
+        """What decorators of NKI ask of the vendor's compiler: they change what is checked, and no value."""
+        return self._options
+
+    def with_option(self, option: Option) -> "Kernel[P, R]":
+        """This kernel with one option more; it is recorded anew.
+
+        Raises:
+            RuleError: the option does not go with the others.
+        """
+        return self._with(_options=with_option(self._options, option, self.__name__))
 
     def __getitem__(self, grid: Any) -> "Kernel[P, R]":
         """This kernel with an SPMD launch grid: `kernel[4, 2](x)` runs eight instances."""
@@ -120,11 +136,15 @@ class Kernel(Generic[P, R]):
         vars(made).update(vars(self), **changes)
         # What is found there depends on the settings.
         vars(made).pop("with_fault", None)
-        return made if made._bound else self._variants.setdefault((made._grid, made._target, made._policy), made)
+        return made if made._bound else self._variants.setdefault(made._settings, made)
+
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        return self._grid, self._target, self._policy, self._options
 
     def __carried__(self) -> tuple[Any, ...]:
         """What tells this kernel from others: in a call's key, and where a loop carries it to the next iteration."""
-        return (self._function, self._grid, self._target, self._policy, *self._bound)
+        return (self._function, *self._settings, *self._bound)
 
     def __get__(self, instance: Any, owner: Any = None) -> "Kernel[..., R]":
         """In a class, a method: the instance becomes the first argument."""
@@ -156,7 +176,8 @@ class Kernel(Generic[P, R]):
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        settings = {"_grid": self._grid, "_target": self._target, "_policy": self._policy, "_bound": self._bound}
+        kept = ("_grid", "_target", "_policy", "_options", "_bound")
+        settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
     # Calling.
@@ -231,13 +252,16 @@ class Kernel(Generic[P, R]):
                 allowed="the same target, or a kernel that names none",
             )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
+        around = recorder.keeps_places
+        recorder.keeps_places = around and Option.FORCE_AUTO_ALLOC not in self._options
         try:
             return self._function(*self._bound, *args, **kwargs)
         finally:
+            recorder.keeps_places = around
             recorder.kernel_code.pop()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target)
+        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""

@@ -11,7 +11,7 @@ class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
 
-TOP = frozenset(["FrameworkKernel", "compiler"])
+TOP = frozenset(["FrameworkKernel"])
 
 ISA = frozenset(
     [

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jnki.kernel.kernel import Kernel
+from jnki.kernel.options import Option
 from jnki.record.tensor_annotation import TensorAnnotation
 from jnki.source import warn
 from jnki.target import target
@@ -63,10 +64,11 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
     _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
-    function = func.function if isinstance(func, Kernel) else func
+    function, options = (func.function, func.options) if isinstance(func, Kernel) else (func, frozenset())
     return Kernel(
         function,
         target=None if platform_target is None else target(platform_target),
+        options=options,
         out_parameters=mode in OUT_PARAMETER_MODES,
     )
 
@@ -155,6 +157,10 @@ class Benchmarked:
 
     def __getitem__(self, grid: Any) -> "Benchmarked":
         return Benchmarked(self.kernel[grid])
+
+    def with_option(self, option: Option) -> "Benchmarked":
+        """This kernel with one option more for the vendor's compiler."""
+        return Benchmarked(self.kernel.with_option(option))
 
     @property
     def benchmark_result(self) -> Any:
