@@ -18,7 +18,7 @@ from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import free_axes, made
+from jnki.tiles.compute import free_axes, made, permuted, permuted_mask
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
 
@@ -35,25 +35,26 @@ def tensor_reduce(
     negate: bool = False,
     keepdims: bool = False,
 ) -> Tensor:
-    """A new tile with `data` reduced along its last free axes by the operator named `op`.
+    """A new tile with `data` reduced along free axes by the operator named `op`.
 
     Raises:
-        RuleError: `tensor_reduce.axis`, where `axis` names anything but the last free axes in a row.
+        RuleError: `tensor_reduce.axis`, where `axis` names the partition axis or too many others.
     """
     recorder = current("nisa.tensor_reduce")
     source = as_tensor(data, "tensor_reduce", "data").access
     axes = free_axes(source, axis, "tensor_reduce")
     rank = len(source.dims)
-    if axes != tuple(range(rank - len(axes), rank)) or len(axes) > _MOST_AXES:
+    if len(axes) > _MOST_AXES:
         raise RuleError(
             "tensor_reduce.axis",
-            "tensor_reduce works along the last free axes",
+            f"tensor_reduce works along {_MOST_AXES} free axes at most",
             given=f"axis {axis} of {list(source.shape)}",
-            allowed=f"axis {rank - 1}, or up to {_MOST_AXES} axes in a row that end there",
+            allowed=f"up to {_MOST_AXES} axes",
         )
-    kept = source.shape[: rank - len(axes)]
-    shape = (*kept, *(1 for _ in axes)) if keepdims else kept if len(kept) > 1 else (*kept, 1)
-    predicate = as_mask(mask)
+    order = (*(d for d in range(rank) if d not in axes), *axes)
+    moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
+    kept = tuple(1 if d in axes else n for d, n in enumerate(source.shape) if keepdims or d not in axes)
+    shape = kept if len(kept) > 1 else (*kept, 1)
     return new_tile(
         recorder,
         shape,
@@ -62,7 +63,7 @@ def tensor_reduce(
             recorder,
             TensorReduce(
                 dst=dst,
-                data=source,
+                data=moved,
                 op=op,
                 axes=len(axes),
                 negate=bool(negate),
@@ -213,11 +214,15 @@ def tensor_scalar_reduce(
 
 def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
     """Both as views of one shape where a free axis of size 1 repeats; as they are where none does."""
-    fits = len(first.shape) == len(second.shape) and first.shape[0] == second.shape[0] and first.size != second.size
-    if not fits or any(1 != n != m != 1 for n, m in zip(first.shape, second.shape)):
+    if first.shape[0] != second.shape[0] or first.size == second.size:
         return first, second
-    shape = tuple(map(max, first.shape, second.shape))
-    return broadcast_access(first, shape), broadcast_access(second, shape)
+    # One number for each partition repeats along all free axes, however many there are.
+    rank = max(len(first.shape), len(second.shape))
+    x, y = (as_column(a, rank) if a.size == a.shape[0] else a for a in (first, second))
+    if len(x.shape) != len(y.shape) or any(1 != n != m != 1 for n, m in zip(x.shape, y.shape)):
+        return first, second
+    shape = tuple(map(max, x.shape, y.shape))
+    return broadcast_access(x, shape), broadcast_access(y, shape)
 
 
 def _operand(value: Any, rank: int, instruction: str) -> Any:

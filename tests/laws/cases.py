@@ -28,11 +28,15 @@ from jnki import (
     bn_aggr,
     bn_stats,
     dma_copy,
+    dropout,
+    gather_flattened,
     hbm,
     iota,
     memset,
     oob_mode,
     psum,
+    rand,
+    random_seed,
     range_select,
     reciprocal,
     reduce_cmd,
@@ -118,6 +122,7 @@ _BAD = rows(5, -1, 2, 5)
 _GOOD = rows(3, 0, 3, 1)
 _TABLE, _TILE = numbers(5, 6, seed=1), numbers(4, 6, seed=2)
 _BFLOAT16 = "bfloat16"
+_STATE = {"sbuf.s": np.array([[3, 4]], np.uint32)}
 
 
 def _indexed(index: np.ndarray, dtype: object = np.float32) -> dict[str, np.ndarray]:
@@ -280,6 +285,13 @@ CASES = (
             m, dst=sbuf("y"), pred=_P >= _F, on_true_tile=psum("x"), on_false_value=-9984.0, mask=_P + _F < 8
         ),
         {"sbuf.y": np.add.outer(np.arange(4), np.arange(6)) < 8},
+        steps="psum.x",
+    ),
+    Case(
+        "gather_flattened, masked",
+        {"psum.x": numbers(4, 3, 2), "sbuf.i": rows(5, 1, 0, 9, dtype=np.uint32), "sbuf.y": numbers(4, 3)},
+        lambda m: gather_flattened(m, dst=sbuf("y")[:, 1:2], data=psum("x"), indices=sbuf("i"), mask=_P < 3),
+        {"sbuf.y": at((4, 3), slice(0, 3), 1)},
         steps="psum.x",
     ),
     Case(
@@ -464,5 +476,26 @@ CASES = (
         ),
         {"sbuf.y": np.greater.outer(np.arange(4), np.arange(3))},
         steps="sbuf.x",
+    ),
+    Case(
+        "dropout, seeded by a tile",
+        {"sbuf.x": numbers(4, 6), "sbuf.seed": rows(7), **_STATE},
+        lambda m: dropout(
+            random_seed(m, state=sbuf("s"), seed=sbuf("seed")),
+            dst=sbuf("x"),
+            data=sbuf("x"),
+            prob=0.5,
+            state=sbuf("s"),
+            mask=_P + _F < 8,
+        ),
+        {"sbuf.x": np.add.outer(np.arange(4), np.arange(6)) < 8, "sbuf.s": everywhere(1, 2)},
+        steps="sbuf.seed",
+    ),
+    Case(
+        "rand",
+        {"sbuf.x": numbers(4, 6), **_STATE},
+        lambda m: rand(m, dst=sbuf("x")[1:], state=sbuf("s")),
+        {"sbuf.x": at((4, 6), slice(1, 4)), "sbuf.s": everywhere(1, 2)},
+        steps="sbuf.s",
     ),
 )

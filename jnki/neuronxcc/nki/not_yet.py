@@ -11,14 +11,13 @@ class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
 
-TOP = frozenset(["FrameworkKernel", "compiler"])
+TOP = frozenset(["FrameworkKernel"])
 
 ISA = frozenset(
     [
         "builtin_custom_op",
         "dma_engine",
         "dma_transpose",
-        "dropout",
         "local_gather",
         "max8",
         "nc_find_index8",
@@ -33,20 +32,9 @@ ISA = frozenset(
 
 LANGUAGE = frozenset(
     [
-        "all_reduce",
-        "atomic_rmw",
         "dropout",
-        "finfo",
-        "gather_flattened",
-        "gemm_grid",
-        "gemm_stationary_grid",
-        "load_transpose2d",
-        "loop_reduce",
         "rand",
         "random_seed",
-        "shared_constant",
-        "shared_identity_matrix",
-        "static_cast",
     ]
 )
 

@@ -7,6 +7,7 @@ from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select, tensor_partition_red
 from jnki.neuronxcc.nki.isa.on_scalar import activation, activation_reduce
 from jnki.neuronxcc.nki.isa.on_tensor import nc_matmul, nc_transpose
 from jnki.neuronxcc.nki.isa.on_vector import (
+    dropout,
     reciprocal,
     scalar_tensor_tensor,
     tensor_reduce,
@@ -34,6 +35,7 @@ __all__ = [
     "bn_stats",
     "dge_mode",
     "dma_copy",
+    "dropout",
     "engine",
     "fp32",
     "get_nc_version",

@@ -7,9 +7,24 @@ from jnki.dtypes import element_type
 from jnki.errors import RuleError
 from jnki.isa.enums import engine
 from jnki.isa.operators import operator
-from jnki.tiles import vector
+from jnki.tiles import random, vector
 from jnki.tiles.elementwise import reciprocal as record_reciprocal
 from jnki.tiles.tensor import Tensor
+
+
+def dropout(data: Tensor, prob: Any, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile with elements of `data` replaced by zero at random. What stays is not scaled.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM.
+        prob: the drop probability: a number from 0 to 1, or a tile `[P, 1]`, one for each partition.
+        mask: what to leave unwritten.
+        dtype: element type of the result; that of `data` by default, and always where `data` holds integers.
+
+    Raises:
+        RuleError: docs/isa/vector/dropout.md has the rules.
+    """
+    return random.dropout(data, prob, mask=mask, dtype=dtype)
 
 
 def reciprocal(data: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:
