@@ -19,23 +19,31 @@ if TYPE_CHECKING:
     from jnki.access.ref import sbuf as sbuf
     from jnki.errors import RuleError as RuleError
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
+    from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
     from jnki.isa.enums import reduce_cmd as reduce_cmd
     from jnki.isa.gpsimd.affine_select import affine_select as affine_select
     from jnki.isa.gpsimd.iota import iota as iota
+    from jnki.isa.gpsimd.local_gather import local_gather as local_gather
+    from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
     from jnki.isa.vector.dropout import dropout as dropout
+    from jnki.isa.vector.max8 import max8 as max8
     from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
+    from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
+    from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
     from jnki.isa.vector.rand import rand as rand
     from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
@@ -62,13 +70,19 @@ _HOME = {
     "arange": "jnki.access.index",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
+    "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
     "iota": "jnki.isa",
+    "local_gather": "jnki.isa",
+    "max8": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",
+    "nc_find_index8": "jnki.isa",
+    "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
@@ -78,7 +92,9 @@ _HOME = {
     "reduce_cmd": "jnki.isa",
     "sbuf": "jnki.access.ref",
     "select": "jnki.isa",
+    "sequence_bounds": "jnki.isa",
     "tensor_copy": "jnki.isa",
+    "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
     "tensor_tensor": "jnki.isa",
