@@ -62,7 +62,7 @@ NOT_POSSIBLE = {
 SPELLED = {"nki.language": "nl", "nki.isa": "nisa"}
 HEAD = """# The surface of the legacy dialect
 
-Every documented name. Made by `python -m tests.neuronxcc.surface`; do not edit. *Choices*, where the documents are silent, are in
+Every documented name, printed by `python -m tests.neuronxcc.surface`. *Choices*, where documents are silent, are in
 [deviations.md](deviations.md).
 
 | name | parameters or members | status |
