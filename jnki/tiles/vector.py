@@ -11,8 +11,10 @@ from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
 from jnki.isa.operands import as_column
 from jnki.isa.promotion import promote
+from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor
 from jnki.isa.vector.tensor_reduce import TensorReduce
-from jnki.isa.vector.tensor_scalar import Operand, TensorScalar
+from jnki.isa.vector.tensor_scalar import TensorScalar
+from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import current
 from jnki.source import user_location
@@ -89,7 +91,7 @@ def tensor_scalar(
     """A new tile with `(data <op0> operand0) <op1> operand1`; operators by name, operands numbers or `[P, 1]` tiles."""
     recorder = current("nisa.tensor_scalar")
     source = as_tensor(data, "tensor_scalar", "data").access
-    first, second = (_operand(operand, len(source.dims)) for operand in (operand0, operand1))
+    first, second = (_operand(operand, len(source.dims), "tensor_scalar") for operand in (operand0, operand1))
     predicate = as_mask(mask)
     return new_tile(
         recorder,
@@ -138,6 +140,78 @@ def tensor_tensor(
     )
 
 
+def scalar_tensor_tensor(
+    data: Any,
+    op0: str,
+    operand0: Any,
+    op1: str,
+    operand1: Any,
+    reverse0: bool,
+    reverse1: bool,
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+) -> Tensor:
+    """A new tile with `(data <op0> operand0) <op1> operand1`, where `operand0` is a number or a `[P, 1]` tile."""
+    recorder = current("nisa.scalar_tensor_tensor")
+    source = as_tensor(data, "scalar_tensor_tensor", "data").access
+    second = as_tensor(operand1, "scalar_tensor_tensor", "operand1").access
+    first = _operand(operand0, len(source.dims), "scalar_tensor_tensor")
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            ScalarTensorTensor(
+                dst=dst,
+                data=source,
+                op0=op0,
+                operand0=first,
+                op1=op1,
+                operand1=second,
+                reverse0=bool(reverse0),
+                reverse1=bool(reverse1),
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def tensor_scalar_reduce(
+    data: Any, op0: str, operand0: Any, reduce_op: str, reduce_res: Any, *, dtype: Any = None, mask: Any = None
+) -> Tensor:
+    """A new tile with `data <op0> operand0`; its reduction along all free axes goes to `reduce_res`."""
+    recorder = current("nisa.tensor_scalar_reduce")
+    source = as_tensor(data, "tensor_scalar_reduce", "data").access
+    rank = len(source.dims)
+    number = _operand(operand0, rank, "tensor_scalar_reduce")
+    result = as_column(as_tensor(reduce_res, "tensor_scalar_reduce", "reduce_res").access, rank)
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            TensorScalarReduce(
+                dst=dst,
+                data=source,
+                op0=op0,
+                operand0=number,
+                reduce_op=reduce_op,
+                reduce_res=result,
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
 def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
     """Both as views of one shape where a free axis of size 1 repeats; as they are where none does."""
     if first.shape[0] != second.shape[0] or first.size == second.size:
@@ -151,7 +225,7 @@ def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
     return broadcast_access(x, shape), broadcast_access(y, shape)
 
 
-def _operand(value: Any, rank: int) -> Operand:
+def _operand(value: Any, rank: int, instruction: str) -> Any:
     if isinstance(value, Tensor):
         return as_column(value.access, rank)
-    return None if value is None else as_number("tensor_scalar", value)
+    return None if value is None else as_number(instruction, value)

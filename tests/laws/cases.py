@@ -25,13 +25,18 @@ from jnki import (
     activation_reduce,
     affine_select,
     arange,
+    bn_aggr,
+    bn_stats,
     dma_copy,
+    dropout,
     gather_flattened,
     hbm,
     iota,
     memset,
     oob_mode,
     psum,
+    rand,
+    random_seed,
     reciprocal,
     reduce_cmd,
     sbuf,
@@ -40,6 +45,7 @@ from jnki import (
     tensor_reduce,
     tensor_scalar,
     tensor_tensor,
+    tensor_tensor_scan,
 )
 
 Run = Callable[[DeviceMemory], DeviceMemory]
@@ -111,6 +117,7 @@ _BAD = rows(5, -1, 2, 5)
 _GOOD = rows(3, 0, 3, 1)
 _TABLE, _TILE = numbers(5, 6, seed=1), numbers(4, 6, seed=2)
 _BFLOAT16 = "bfloat16"
+_STATE = {"sbuf.s": np.array([[3, 4]], np.uint32)}
 
 
 def _indexed(index: np.ndarray, dtype: object = np.float32) -> dict[str, np.ndarray]:
@@ -319,6 +326,47 @@ CASES = (
         tolerance=1e-5,
     ),
     Case(
+        "bn_stats, masked",
+        {"sbuf.x": whole(4, 6), "psum.y": numbers(4, 8)},
+        lambda m: bn_stats(m, dst=psum("y")[:, 1:7], data=sbuf("x"), mask=_F < 4),
+        {"psum.y": at((4, 8), slice(None), slice(1, 7))},
+        steps="sbuf.x",
+        is_linear=False,
+        tolerance=1e-4,
+    ),
+    Case(
+        "bn_aggr",
+        {"sbuf.x": np.tile(np.float32([2, 3, 4, 2, -1, 8]), (4, 1)), "sbuf.y": numbers(4, 2)},
+        lambda m: bn_aggr(m, dst=sbuf("y"), data=sbuf("x"), mask=_P < 3),
+        {"sbuf.y": at((4, 2), slice(0, 3))},
+        steps="sbuf.x",
+        is_linear=False,
+        tolerance=1e-4,
+    ),
+    Case(
+        "tensor_tensor_scan, masked",
+        {
+            "sbuf.x": numbers(4, 6) / 4,
+            "psum.y": numbers(4, 6, seed=1),
+            "sbuf.v": numbers(4, 1),
+            "sbuf.z": numbers(4, 8),
+        },
+        lambda m: tensor_tensor_scan(
+            m,
+            dst=sbuf("z")[:, 1:7],
+            data0=sbuf("x"),
+            data1=psum("y"),
+            initial=sbuf("v"),
+            op0=np.multiply,
+            op1=np.subtract,
+            mask=_P + _F != 4,
+        ),
+        {"sbuf.z": np.pad(np.add.outer(np.arange(4), np.arange(6)) != 4, ((0, 0), (1, 1)))},
+        steps="psum.y",
+        is_linear=False,
+        tolerance=1e-5,
+    ),
+    Case(
         "tensor_reduce, masked sum",
         {"sbuf.x": whole(4, 3, 2), "sbuf.y": whole(4, 3)},
         lambda m: tensor_reduce(
@@ -326,5 +374,26 @@ CASES = (
         ),
         {"sbuf.y": np.greater.outer(np.arange(4), np.arange(3))},
         steps="sbuf.x",
+    ),
+    Case(
+        "dropout, seeded by a tile",
+        {"sbuf.x": numbers(4, 6), "sbuf.seed": rows(7), **_STATE},
+        lambda m: dropout(
+            random_seed(m, state=sbuf("s"), seed=sbuf("seed")),
+            dst=sbuf("x"),
+            data=sbuf("x"),
+            prob=0.5,
+            state=sbuf("s"),
+            mask=_P + _F < 8,
+        ),
+        {"sbuf.x": np.add.outer(np.arange(4), np.arange(6)) < 8, "sbuf.s": everywhere(1, 2)},
+        steps="sbuf.seed",
+    ),
+    Case(
+        "rand",
+        {"sbuf.x": numbers(4, 6), **_STATE},
+        lambda m: rand(m, dst=sbuf("x")[1:], state=sbuf("s")),
+        {"sbuf.x": at((4, 6), slice(1, 4)), "sbuf.s": everywhere(1, 2)},
+        steps="sbuf.s",
     ),
 )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 import numpy as np
@@ -29,6 +29,18 @@ _WITHOUT_EFFECT = {
     # It hands its options on to what the mode names.
     "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
 }
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def jit(func: Callable[P, R], mode: str = "auto", **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def jit(func: None = None, mode: str = "auto", **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: Any) -> Any:
@@ -83,6 +95,14 @@ def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
     """
     made = kernel if isinstance(kernel, Kernel) else Kernel(kernel, out_parameters=True)
     return jax.tree.map(np.array, made(*args, **kwargs))
+
+
+@overload
+def baremetal(kernel: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def baremetal(kernel: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
@@ -150,6 +170,14 @@ class Benchmarked:
             NotImplementedError: always; a latency is a property of hardware.
         """
         raise NotImplementedError("nki.benchmark: benchmark_result is measured on hardware, which jnki does not have")
+
+
+@overload
+def profile(func: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def profile(func: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def profile(func: Any = None, **kwargs: Any) -> Any:

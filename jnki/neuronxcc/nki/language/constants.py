@@ -3,7 +3,7 @@
 from typing import Any
 
 import jax
-import ml_dtypes
+import jax.numpy as jnp
 import numpy as np
 
 from jnki import dtypes
@@ -54,7 +54,7 @@ def finfo(dtype: Any) -> Any:
         raise ValueError(f"nl.finfo: {kind} is not a float type")
     if kind == dtypes.tfloat32:
         raise not_modelled("nl.finfo of tfloat32, which NumPy does not know,")
-    return ml_dtypes.finfo(kind.numpy)
+    return jnp.finfo(kind.numpy)
 
 
 def static_cast(input_data: Any, dtype: Any) -> Any:
