@@ -18,8 +18,8 @@ MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "tra
 # In these a kernel that returns nothing gives out the parameters that it writes.
 OUT_PARAMETER_MODES = ("baremetal", "benchmark", "trace")
 
-# Options about messages, since jnki always shows the user's line and its own reasons; and what the vendor's compiler is to
-# let pass, since jnki has one set of rules.
+# Options about messages, since jnki always shows the user's line and its own reasons; and what the vendor's compiler is
+# to let pass, since jnki has one set of rules.
 _MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel", "experimental_flags"}
 # Options about the vendor's compiler and its files. They change no value, and have no effect here.
 _FILES = {"save_neff_name", "save_trace_name", "additional_compile_opt"}
