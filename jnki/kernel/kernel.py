@@ -20,6 +20,8 @@ from jnki.errors import RuleError, misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.edge import FaultPolicy, report
+from jnki.kernel.pieces import Pieces, is_long
+from jnki.kernel.progress import FirstCall
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
@@ -35,7 +37,7 @@ class Entry:
 
     Attributes:
         program: the recorded kernel.
-        run: the jitted pure function.
+        run: the jitted pure function, or one that runs a long program in pieces.
         rebuild_outputs: makes the kernel's return value from a flat tuple.
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
@@ -206,7 +208,8 @@ class Kernel:
         Its results are the flat outputs, or (flat outputs, fault) where the program can fault.
         """
         entry, arrays = self._entry(args, kwargs)
-        return entry.run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
+        run = jax.jit(entry.run) if is_long(entry.program) else entry.run
+        return run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
 
     def pure(self, *args: Any, **kwargs: Any) -> Lowered:
         """The lowered function itself: from the array arguments to (flat outputs, fault), not jitted."""
@@ -265,8 +268,11 @@ class Kernel:
     def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
         program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)
         single = structure == jax.tree.structure(0)
-        pure = lower_program(program)
-        run = jax.jit(pure if program.may_fault else _outputs_only(pure))
+        pieces = Pieces(program) if is_long(program) else None
+        pure = lower_program(program, run=pieces)
+        run = pure if program.may_fault else _outputs_only(pure)
+        if pieces is None:
+            run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
         return Entry(program, run, structure, single, program.may_fault)
 
     def __repr__(self) -> str:

@@ -37,9 +37,14 @@ def _fields(kind: Any) -> tuple[str, ...]:
 class Encoded:
     """What one node is, in its three parts."""
 
-    def __init__(self, movable: dict[str, int]):
-        """`movable`: the tensors that are told apart from the structure, by name; all others are part of it."""
+    def __init__(self, movable: dict[str, int], located: bool = True):
+        """
+        Args:
+            movable: numbers of the tensors that are told apart from the structure, by name; all others are part of it.
+            located: whether lines are part of the structure.
+        """
         self._movable = movable
+        self._located = located
         self._depth: dict[Symbol, int] = {}
         self._inner: dict[str, tuple[int, int]] = {}
         self.numbers: list[int] = []
@@ -55,13 +60,16 @@ class Encoded:
             made = tuple((b.space, b.shape, b.dtype, b.partition_axis) for b in node.buffers)
             body = tuple(self.node(inner) for inner in node.body)
             del self._depth[node.symbol]
-            return Loop, node.symbol.trips, node.symbol.found, node.kind, node.location, made, body
+            location = node.location if self._located else None
+            return Loop, node.symbol.trips, node.symbol.found, node.kind, location, made, body
         # Printing is in order and tells names: it is like nothing else.
         key: list[Any] = [type(node), node if node.has_side_effect else None]
         values: dict[str, Any] = vars(node)
         which: Any = type(node)
         for name in _fields(which):
             value = values[name]
+            if name == "location" and not self._located:
+                continue
             kind = type(value)
             if kind is Access:
                 value = self._access(value)
@@ -116,6 +124,7 @@ class Rebuilt:
     """Nodes with other numbers and tensors, which are taken in the order in which `Encoded` gives them."""
 
     def __init__(self, numbers: Iterator[Affine], places: Iterator[Place], movable: dict[str, int]):
+        """`movable`: as it was for `Encoded`."""
         self._numbers = numbers
         self._places = places
         self._movable = movable
