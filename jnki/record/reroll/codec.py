@@ -172,8 +172,11 @@ class Rebuilt:
 
 
 def stacked(buffer: Buffer, name: str, count: int) -> Buffer:
-    """`count` such tensors in one buffer, one after the other on a new first axis; the tensor itself where it is 0."""
+    """`count` such tensors in one buffer, one after the other on a new first axis; the tensor itself where it is 0.
+
+    Where its author has put it on chip holds for one iteration, and is not kept.
+    """
     if not count:
-        return dataclasses.replace(buffer, name=name)
+        return dataclasses.replace(buffer, name=name, places=())
     axis = buffer.partition_axis + 1 if buffer.space.on_chip else 0
-    return dataclasses.replace(buffer, name=name, shape=(count, *buffer.shape), partition_axis=axis)
+    return dataclasses.replace(buffer, name=name, shape=(count, *buffer.shape), partition_axis=axis, places=())
