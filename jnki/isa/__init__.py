@@ -24,6 +24,12 @@ from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.tensor_copy import TensorCopy, tensor_copy
+from jnki.isa.vector.tensor_copy_dynamic import (
+    TensorCopyDynamicDst,
+    TensorCopyDynamicSrc,
+    tensor_copy_dynamic_dst,
+    tensor_copy_dynamic_src,
+)
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated, tensor_copy_predicated
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
@@ -53,6 +59,8 @@ __all__ = [
     "Select",
     "SequenceBounds",
     "TensorCopy",
+    "TensorCopyDynamicDst",
+    "TensorCopyDynamicSrc",
     "TensorCopyPredicated",
     "TensorReduce",
     "TensorScalar",
@@ -83,6 +91,8 @@ __all__ = [
     "select",
     "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_dynamic_dst",
+    "tensor_copy_dynamic_src",
     "tensor_copy_predicated",
     "tensor_reduce",
     "tensor_scalar",

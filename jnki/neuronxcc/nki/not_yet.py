@@ -22,8 +22,6 @@ ISA = frozenset(
         "range_select",
         "scalar_tensor_tensor",
         "select_reduce",
-        "tensor_copy_dynamic_dst",
-        "tensor_copy_dynamic_src",
         "tensor_partition_reduce",
         "tensor_scalar_reduce",
         "tensor_tensor_scan",

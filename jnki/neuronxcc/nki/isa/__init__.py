@@ -8,6 +8,8 @@ from jnki.neuronxcc.nki.isa.data_movement import (
     iota,
     memset,
     tensor_copy,
+    tensor_copy_dynamic_dst,
+    tensor_copy_dynamic_src,
     tensor_copy_predicated,
 )
 from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds
@@ -62,6 +64,8 @@ __all__ = [
     "scalar_engine",
     "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_dynamic_dst",
+    "tensor_copy_dynamic_src",
     "tensor_copy_predicated",
     "tensor_engine",
     "tensor_reduce",
