@@ -25,7 +25,7 @@ from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
 from jnki.source import called, user_location
-from jnki.tiles.assign import copied_to_sbuf, written_part
+from jnki.tiles.assign import copied_to_sbuf, written_part, zeroed
 from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
@@ -146,7 +146,7 @@ def reduction(
     axes = free_axes(source, axis, op)
     kind = (result or source.dtype) if dtype is None else element_type(dtype)
     order = (*(d for d in range(len(source.dims)) if d not in axes), *axes)
-    moved, predicate = _permuted(source, order), _permuted_mask(as_mask(mask), order)
+    moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
     shape = tuple((1 if keepdims and d in axes else n) for d, n in enumerate(source.shape) if keepdims or d not in axes)
     if len(shape) == 1:
         shape = (*shape, 1)
@@ -165,7 +165,9 @@ def reduction(
 def in_place(op: str, destination: Tensor, value: Any) -> None:
     """Records `destination <op>= value`, computed in float32 and stored in the type of the destination.
 
-    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`.
+    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`. Where
+    nothing has written to `acc`, the sum starts from zero: hardware overwrites a bank with the first product of a
+    group.
     """
     recorder = current(f"{op} in place")
     dst = destination.access
@@ -174,6 +176,8 @@ def in_place(op: str, destination: Tensor, value: Any) -> None:
         accumulate = getattr(producer, "accumulated_into", None)
         if op == "add" and accumulate is not None and recorder.is_last(producer) and value.shape == dst.shape:
             assert producer is not None
+            if dst.buffer.space is Space.PSUM:
+                recorder.start_with(dst.buffer, zeroed(dst.buffer))
             recorder.supersede(producer, made(recorder, accumulate(dst)))
             return
         source = value.access
@@ -207,7 +211,8 @@ def free_axes(source: Access, axis: int | Sequence[int], function: str) -> tuple
     return axes
 
 
-def _permuted(source: Access, order: tuple[int, ...]) -> Access:
+def permuted(source: Access, order: tuple[int, ...]) -> Access:
+    """A view of a direct access whose dims are put in another order."""
     if order == tuple(range(len(order))):
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
@@ -215,7 +220,7 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
     return Access(source.buffer, source.offset, dims, None, bounds, source.blocks)
 
 
-def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
+def permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
     """The mask of a tile whose dims are put in another order."""
     if mask is None or order == tuple(range(len(order))):
         return mask

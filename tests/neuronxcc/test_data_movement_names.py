@@ -13,7 +13,7 @@ nl, nisa = nki.language, nki.isa
 # The documented parameters. The documentation ends most of them with **kwargs, without saying what could be in there;
 # jnki takes none, so that no argument is accepted and ignored.
 LANGUAGE = {
-    "affine_range": "*args",
+    "affine_range": "*args, directives=None, precise_schedule=False",
     "arange": "*args",
     "broadcast_to": "src, *, shape",
     "copy": "src, *, mask=None, dtype=None",
@@ -21,17 +21,17 @@ LANGUAGE = {
     "ds": "start, size",
     "empty_like": "a, dtype=None, *, buffer=None, name=''",
     "expand_dims": "data, axis",
-    "full": "shape, fill_value, dtype, *, buffer=None, name=''",
-    "load": "src, *, mask=None, dtype=None",
-    "ndarray": "shape, dtype, *, buffer=None, name=''",
+    "full": "shape, fill_value, dtype, *, buffer=None, name='', lazy_initialization=False",
+    "load": "src, *, mask=None, dtype=None, mode=error",
+    "ndarray": "shape, dtype, *, buffer=None, name='', lazy_initialization=False",
     "num_programs": "axes=None",
-    "ones": "shape, dtype, *, buffer=None, name=''",
+    "ones": "shape, dtype, *, buffer=None, name='', lazy_initialization=False",
     "program_id": "axis",
     "program_ndim": "",
-    "sequential_range": "*args",
+    "sequential_range": "*args, directives=None, precise_schedule=False",
     "static_range": "*args",
-    "store": "dst, value, *, mask=None",
-    "zeros": "shape, dtype, *, buffer=None, name=''",
+    "store": "dst, value, *, mask=None, mode=error",
+    "zeros": "shape, dtype, *, buffer=None, name='', lazy_initialization=False",
     "zeros_like": "a, dtype=None, *, buffer=None, name=''",
 }
 ISA = {

@@ -11,39 +11,20 @@ class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
 
-TOP = frozenset(["FrameworkKernel", "compiler"])
+TOP = frozenset(["FrameworkKernel"])
 
 ISA = frozenset(
     [
-        "bn_aggr",
-        "bn_stats",
         "builtin_custom_op",
         "dma_engine",
-        "range_select",
-        "scalar_tensor_tensor",
-        "select_reduce",
-        "tensor_partition_reduce",
-        "tensor_scalar_reduce",
-        "tensor_tensor_scan",
     ]
 )
 
 LANGUAGE = frozenset(
     [
-        "all_reduce",
-        "atomic_rmw",
         "dropout",
-        "finfo",
-        "gather_flattened",
-        "gemm_grid",
-        "gemm_stationary_grid",
-        "load_transpose2d",
-        "loop_reduce",
         "rand",
         "random_seed",
-        "shared_constant",
-        "shared_identity_matrix",
-        "static_cast",
     ]
 )
 

@@ -11,7 +11,7 @@ import jnki.neuronxcc.nki.isa as nisa
 import jnki.neuronxcc.nki.language as nl
 from jnki import DeviceMemory, RuleError, psum, sbuf
 from tests.harness import bits_of
-from tests.oracle import selections as oracle
+from tests.oracle import picks as oracle
 from tests.oracle.cases import random_values
 
 

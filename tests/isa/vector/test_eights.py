@@ -11,7 +11,7 @@ import jnki.neuronxcc.nki.isa as nisa
 import jnki.neuronxcc.nki.language as nl
 from jnki import DeviceMemory, RuleError, hbm, psum, sbuf
 from tests.isa.computations import assert_only, batch
-from tests.oracle import selections as oracle
+from tests.oracle import picks as oracle
 from tests.oracle.casts import STORAGE
 
 P = 4

@@ -15,7 +15,7 @@ from jnki import TRN2, DeviceMemory, RuleError, hbm, sbuf
 from tests.harness import bits_of
 from tests.isa.computations import batch
 from tests.oracle.cases import random_values
-from tests.oracle.selections import stream_shuffle
+from tests.oracle.picks import stream_shuffle
 from tests.targets import TINY
 
 QUADS = replace(TINY, partition_count=16, partition_quadrant=4)

@@ -1,8 +1,9 @@
-"""Instructions of the GpSimd Engine: `affine_select`, `local_gather`, `sequence_bounds`."""
+"""Instructions of the GpSimd Engine: selections and gathers, segments, reductions across partitions."""
 
 from typing import Any
 
-from jnki.tiles import selection
+from jnki.isa.operators import operator
+from jnki.tiles import partitions, selection
 from jnki.tiles.elementwise import affine_select as record
 from jnki.tiles.tensor import Tensor
 
@@ -60,3 +61,19 @@ def sequence_bounds(*, segment_ids: Tensor, dtype: Any = None) -> Tensor:
         RuleError: docs/isa/gpsimd/sequence_bounds.md has the rules.
     """
     return selection.sequence_bounds(segment_ids, dtype=dtype)
+
+
+def tensor_partition_reduce(op: Any, data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[1, F...]` with `data` reduced across its partitions.
+
+    Args:
+        op: add, max, bitwise_or or bitwise_and.
+        data: `[P, F...]` in SBUF.
+        mask: over `data`; a masked-off element takes no part, a result without any enabled element is not written.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/gpsimd/tensor_partition_reduce.md has the rules.
+    """
+    name = operator(op, "tensor_partition_reduce").name
+    return partitions.tensor_partition_reduce(name, data, dtype=dtype, mask=mask)
