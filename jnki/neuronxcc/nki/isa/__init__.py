@@ -1,5 +1,6 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
+from jnki.isa import enums
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.neuronxcc.nki.calls import publish
 from jnki.neuronxcc.nki.isa.data_movement import (
@@ -34,6 +35,7 @@ from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
 from jnki.neuronxcc.nki.not_yet import ISA, missing
 
+dma_engine = enums.dma_engine.dma
 tensor_engine = engine.tensor
 vector_engine = engine.vector
 scalar_engine = engine.scalar
@@ -48,6 +50,7 @@ __all__ = [
     "bn_stats",
     "dge_mode",
     "dma_copy",
+    "dma_engine",
     "dma_transpose",
     "dropout",
     "engine",
