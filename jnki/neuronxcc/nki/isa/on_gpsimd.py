@@ -1,4 +1,4 @@
-"""Instructions of the GpSimd Engine: selections and gathers, segments, reductions across partitions."""
+"""Instructions of the GpSimd Engine: `affine_select`, `local_gather`, `sequence_bounds`, `tensor_partition_reduce`."""
 
 from typing import Any
 
@@ -25,6 +25,22 @@ def affine_select(
         RuleError: docs/isa/gpsimd/affine_select.md has the rules.
     """
     return record(pred, on_true_tile, on_false_value, dtype=dtype, mask=mask)
+
+
+def tensor_partition_reduce(op: Any, data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[1, F...]` with `data` reduced across its partitions.
+
+    Args:
+        op: add, max, bitwise_or or bitwise_and.
+        data: `[P, F...]` in SBUF.
+        mask: over `data`; a masked-off element takes no part, a result without any enabled element is not written.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/gpsimd/tensor_partition_reduce.md has the rules.
+    """
+    name = operator(op, "tensor_partition_reduce").name
+    return partitions.tensor_partition_reduce(name, data, dtype=dtype, mask=mask)
 
 
 def local_gather(
@@ -61,19 +77,3 @@ def sequence_bounds(*, segment_ids: Tensor, dtype: Any = None) -> Tensor:
         RuleError: docs/isa/gpsimd/sequence_bounds.md has the rules.
     """
     return selection.sequence_bounds(segment_ids, dtype=dtype)
-
-
-def tensor_partition_reduce(op: Any, data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
-    """A new SBUF tile `[1, F...]` with `data` reduced across its partitions.
-
-    Args:
-        op: add, max, bitwise_or or bitwise_and.
-        data: `[P, F...]` in SBUF.
-        mask: over `data`; a masked-off element takes no part, a result without any enabled element is not written.
-        dtype: element type of the result; that of `data` by default.
-
-    Raises:
-        RuleError: docs/isa/gpsimd/tensor_partition_reduce.md has the rules.
-    """
-    name = operator(op, "tensor_partition_reduce").name
-    return partitions.tensor_partition_reduce(name, data, dtype=dtype, mask=mask)
