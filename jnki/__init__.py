@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.select_reduce import select_reduce as select_reduce
     from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.vector.tensor_copy_dynamic import tensor_copy_dynamic_dst as tensor_copy_dynamic_dst
+    from jnki.isa.vector.tensor_copy_dynamic import tensor_copy_dynamic_src as tensor_copy_dynamic_src
     from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
@@ -116,6 +118,8 @@ _HOME = {
     "tensor_copy": "jnki.isa",
     "tensor_partition_reduce": "jnki.isa",
     "sequence_bounds": "jnki.isa",
+    "tensor_copy_dynamic_dst": "jnki.isa",
+    "tensor_copy_dynamic_src": "jnki.isa",
     "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",

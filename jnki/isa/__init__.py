@@ -32,6 +32,12 @@ from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor, scalar_tens
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.select_reduce import SelectReduce, select_reduce
 from jnki.isa.vector.tensor_copy import TensorCopy, tensor_copy
+from jnki.isa.vector.tensor_copy_dynamic import (
+    TensorCopyDynamicDst,
+    TensorCopyDynamicSrc,
+    tensor_copy_dynamic_dst,
+    tensor_copy_dynamic_src,
+)
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated, tensor_copy_predicated
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
@@ -70,6 +76,8 @@ __all__ = [
     "SequenceBounds",
     "SharedConstant",
     "TensorCopy",
+    "TensorCopyDynamicDst",
+    "TensorCopyDynamicSrc",
     "TensorCopyPredicated",
     "TensorPartitionReduce",
     "TensorReduce",
@@ -109,6 +117,8 @@ __all__ = [
     "select_reduce",
     "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_dynamic_dst",
+    "tensor_copy_dynamic_src",
     "tensor_copy_predicated",
     "tensor_partition_reduce",
     "tensor_reduce",

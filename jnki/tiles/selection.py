@@ -9,6 +9,7 @@ from jnki.errors import RuleError
 from jnki.isa.constants import as_number
 from jnki.isa.dma.dma_transpose import make as make_transpose
 from jnki.isa.dma.dma_transpose import permutation_of
+from jnki.isa.enums import engine as Engine
 from jnki.isa.gpsimd.local_gather import PARTITIONS_PER_CORE, LocalGather, counts
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds
 from jnki.isa.instruction import Instruction
@@ -17,6 +18,7 @@ from jnki.isa.vector.max8 import Max8
 from jnki.isa.vector.nc_find_index8 import NcFindIndex8
 from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8
 from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, as_shuffle_mask
+from jnki.isa.vector.tensor_copy_dynamic import TensorCopyDynamicDst, TensorCopyDynamicSrc
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
@@ -36,6 +38,34 @@ def dma_transpose(src: Any, *, axes: Any, mask: Any, dtype: Any, dge_mode: Any) 
         lambda dst: make_transpose(dst, source, as_mask(mask), dge_mode, recorder.target),
         dtype_is_explicit=dtype is not None,
     )
+
+
+def tensor_copy_dynamic_src(src: Any, *, mask: Any, dtype: Any, engine: Engine) -> Tensor:
+    """A new SBUF tile with the elements of a tile that starts where an element of SBUF says."""
+    source = as_tensor(src, "tensor_copy_dynamic_src", "src").access
+    return _filled(
+        "tensor_copy_dynamic_src",
+        source.shape,
+        dtype,
+        source.dtype,
+        lambda dst: TensorCopyDynamicSrc(
+            dst=dst, src=source, engine=engine, mask=as_mask(mask), location=user_location()
+        ),
+    )
+
+
+def tensor_copy_dynamic_dst(dst: Any, src: Any, *, mask: Any, dtype: Any, engine: Engine) -> None:
+    """Records a copy into a tile that starts where an element of SBUF says."""
+    recorder = current("nisa.tensor_copy_dynamic_dst")
+    to = as_tensor(dst, "tensor_copy_dynamic_dst", "dst").access
+    instruction = TensorCopyDynamicDst(
+        dst=to,
+        src=as_tensor(src, "tensor_copy_dynamic_dst", "src").access,
+        engine=engine,
+        mask=as_mask(mask),
+        location=user_location(),
+    )
+    recorder.emit(_into(recorder, instruction, to, dtype))
 
 
 def tensor_copy_predicated(src: Any, dst: Any, predicate: Any, *, reverse_pred: bool, mask: Any, dtype: Any) -> None:

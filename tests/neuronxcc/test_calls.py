@@ -134,6 +134,20 @@ def test_warnings_are_at_the_line_of_the_user():
     assert [(w.filename, w.lineno) for w in caught] == [(__file__, here - 2), (__file__, here - 1)]
 
 
+def test_the_dma_engines_run_no_instruction():
+    @nki.jit
+    def kernel(x):
+        nisa.tensor_copy(nl.load(x), engine=nisa.dma_engine)
+
+    with pytest.raises(RuleError, match=r"tensor_copy.engine: (.|\n)*given:   dma\n"):
+        kernel(np.zeros((1, 1), np.float32))
+
+
+def test_a_vendor_library_is_not_to_come_and_says_why():
+    with pytest.raises(NotImplementedError, match=r"builtin_custom_op: it runs a compiled library of the vendor"):
+        _ = nisa.builtin_custom_op
+
+
 def test_a_call_may_have_a_name():
     """Public kernels name their instructions for the profiler; messages show it."""
 

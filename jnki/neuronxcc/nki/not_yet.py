@@ -16,9 +16,6 @@ TOP = frozenset(["FrameworkKernel"])
 ISA = frozenset(
     [
         "builtin_custom_op",
-        "dma_engine",
-        "tensor_copy_dynamic_dst",
-        "tensor_copy_dynamic_src",
     ]
 )
 
@@ -31,12 +28,19 @@ LANGUAGE = frozenset(
 )
 
 
+# Why a name is not to come.
+_REASONS = {
+    "builtin_custom_op": "it runs a compiled library of the vendor on the GpSimd processors, and there is neither",
+}
+
+
 def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
     """A module's `__getattr__` that tells what is not modelled from what does not exist."""
 
     def __getattr__(name: str) -> Any:
         if name in names:
-            raise NotModelledError(str(not_modelled(f"{module}.{name}")))
+            because = f": {_REASONS[name]}" if name in _REASONS else " yet"
+            raise NotModelledError(str(not_modelled(f"{module}.{name}")).replace(" yet", because, 1))
         at = None if name.startswith("__") else user_location()
         place = f": it is no name of the legacy dialect\n  at {at.describe()}" if at is not None else ""
         raise AttributeError(f"module '{module}' has no attribute '{name}'{place}")

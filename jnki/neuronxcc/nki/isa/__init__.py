@@ -1,5 +1,6 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
+from jnki.isa import enums
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.neuronxcc.nki.calls import publish
 from jnki.neuronxcc.nki.isa.data_movement import (
@@ -8,6 +9,8 @@ from jnki.neuronxcc.nki.isa.data_movement import (
     iota,
     memset,
     tensor_copy,
+    tensor_copy_dynamic_dst,
+    tensor_copy_dynamic_src,
     tensor_copy_predicated,
 )
 from jnki.neuronxcc.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds, tensor_partition_reduce
@@ -32,6 +35,7 @@ from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
 from jnki.neuronxcc.nki.not_yet import ISA, missing
 
+dma_engine = enums.dma_engine.dma
 tensor_engine = engine.tensor
 vector_engine = engine.vector
 scalar_engine = engine.scalar
@@ -46,6 +50,7 @@ __all__ = [
     "bn_stats",
     "dge_mode",
     "dma_copy",
+    "dma_engine",
     "dma_transpose",
     "dropout",
     "engine",
@@ -71,6 +76,8 @@ __all__ = [
     "select_reduce",
     "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_dynamic_dst",
+    "tensor_copy_dynamic_src",
     "tensor_copy_predicated",
     "tensor_engine",
     "tensor_partition_reduce",

@@ -137,6 +137,42 @@ def tensor_copy(src: Tensor, *, mask: Any = None, dtype: Any = None, engine: eng
     )
 
 
+def tensor_copy_dynamic_src(
+    src: Tensor, *, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown
+) -> Tensor:
+    """A new SBUF tile with the elements of a tile that starts where an element of SBUF says.
+
+    Args:
+        src: a tile in SBUF or PSUM with one dynamic index on a free axis, `offset[0, i]` or
+            `offset[0, i] + nl.arange(...)[None, :]`.
+        mask: what to leave unwritten.
+        dtype: element type of the result; that of `src` by default.
+        engine: vector, scalar, gpsimd or unknown. GpSimd cannot access PSUM.
+
+    Raises:
+        RuleError: docs/isa/vector/tensor_copy_dynamic.md has the rules.
+    """
+    return selection.tensor_copy_dynamic_src(src, mask=mask, dtype=dtype, engine=engine)
+
+
+def tensor_copy_dynamic_dst(
+    *, dst: Tensor, src: Tensor, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown
+) -> None:
+    """Copies a tile into one that starts where an element of SBUF says.
+
+    Args:
+        dst: a tile in SBUF or PSUM with one dynamic index on a free axis.
+        src: a tile in SBUF or PSUM with as many elements in each partition.
+        mask: over `dst`; where false, it stays as it was.
+        dtype: None, or the type of `dst`.
+        engine: vector, scalar, gpsimd or unknown. GpSimd cannot access PSUM.
+
+    Raises:
+        RuleError: docs/isa/vector/tensor_copy_dynamic.md has the rules.
+    """
+    selection.tensor_copy_dynamic_dst(dst, src, mask=mask, dtype=dtype, engine=engine)
+
+
 def tensor_copy_predicated(
     *, src: Any, dst: Tensor, predicate: Tensor, reverse_pred: bool = False, mask: Any = None, dtype: Any = None
 ) -> None:
