@@ -103,6 +103,11 @@ class Instruction:
         return False
 
     @property
+    def result_mask(self) -> Mask | None:
+        """Which elements of `dst` are written, as a mask over `dst`."""
+        return self.mask
+
+    @property
     def may_fault(self) -> bool:
         return False
 

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
 
+from jnki.dtypes import zero_or_one
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
-from jnki.isa.slopes import dead_is_zero, multiply
+from jnki.isa.slopes import dead_is_zero, divide, multiply
 
 VECTOR, SCALAR, GPSIMD = Engine.vector, Engine.scalar, Engine.gpsimd
 
@@ -51,7 +51,7 @@ class Operator:
 
 def _flag(function: Callable[..., Any]) -> Callable[..., jax.Array]:
     """A predicate as the numbers 1.0 and 0.0."""
-    return lambda *operands: function(*operands).astype(jnp.float32)
+    return lambda *operands: zero_or_one(function(*operands))
 
 
 def _fold(function: Callable[[Any, Any], Any], start: int) -> Callable[..., jax.Array]:
@@ -88,38 +88,15 @@ def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:
 
 
 def _any(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return jnp.any(x != 0, axis=axis).astype(jnp.float32)
+    return zero_or_one(jnp.any(x != 0, axis=axis))
 
 
 def _all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return jnp.all(x != 0, axis=axis).astype(jnp.float32)
+    return zero_or_one(jnp.all(x != 0, axis=axis))
 
 
 def _odd(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return (jnp.sum((x != 0).astype(jnp.int32), axis=axis) % 2).astype(jnp.float32)
-
-
-@jax.custom_jvp
-def _quotient(x: jax.Array, y: jax.Array) -> jax.Array:
-    """`x / y`, rounded once, as IEEE arithmetic has it.
-
-    XLA multiplies by the reciprocal of a divisor that is one number for many elements, which rounds twice, and what is
-    rounded down then can be off by one. That the divisor is such a number does not show here: where `x` is NaN, and
-    only there, `x` stands in its place, which changes no result.
-    """
-    return x / jnp.where(jnp.isnan(x), x, y)
-
-
-def _quotient_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-    x, y = primals
-    # One operand at a time: the zero that is no tangent must not meet a slope that is not finite.
-    ways = ((lambda a: jnp.divide(a, y), x), (lambda b: jnp.divide(x, b), y))
-    terms = [jax.jvp(f, (at,), (t,))[1] for (f, at), t in zip(ways, tangents) if not isinstance(t, SymbolicZero)]
-    value = _quotient(x, y)
-    return value, sum(terms[1:], terms[0]) if terms else jnp.zeros_like(value)
-
-
-_quotient.defjvp(_quotient_jvp, symbolic_zeros=True)
+    return zero_or_one(jnp.sum((x != 0).astype(jnp.int32), axis=axis) % 2 == 1)
 
 
 _ALL_OPERATORS = (
@@ -132,7 +109,7 @@ _ALL_OPERATORS = (
     Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
     Operator("subtract", 2, jnp.subtract, reduction=_subtract_all, masked_reduction=_subtract_enabled),
     Operator("multiply", 2, multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
-    Operator("divide", 2, dead_is_zero(_quotient), aliases=("true_divide",)),
+    Operator("divide", 2, divide, aliases=("true_divide",)),
     Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),
     Operator("minimum", 2, jnp.minimum, reduction=jnp.min, identity=np.inf, aliases=("min", "amin")),
     Operator("equal", 2, _flag(jnp.equal)),

@@ -9,11 +9,14 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
+from jnki.analysis.by_hand import check_allocated_by_hand
 from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
+from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.no_tensor import no_tensor
+from jnki.kernel.options import Option
 from jnki.program.program import Parameter, Program
 from jnki.record.attempts import record
 from jnki.record.grid import run_grid
@@ -33,6 +36,7 @@ def record_kernel(
     arguments: Arguments,
     grid: tuple[int, ...],
     target: Target,
+    options: frozenset[Option] = frozenset(),
     *,
     out_parameters: bool = False,
 ) -> tuple[Program, Any]:
@@ -56,7 +60,10 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
-        recorder = Recorder(target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled)
+        keeps_places = Option.FORCE_AUTO_ALLOC not in options
+        recorder = Recorder(
+            target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+        )
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, out_parameters or parameter.mutable)
@@ -88,6 +95,9 @@ def record_kernel(
         _check_written(recorder, known, accesses, definition)
         check_dependencies(body)
         check_capacity(body, target)
+        if Option.STACK_ALLOCATOR not in options:
+            check_allocated_by_hand(body)
+        check_lifetimes(body, target)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,

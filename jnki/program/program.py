@@ -25,6 +25,7 @@ from jnki.source import Location
 from jnki.target import Target
 
 _COMMENT_COLUMN = 72
+_TILES_SHOWN = 4
 
 
 class LoopKind(enum.Enum):
@@ -129,7 +130,14 @@ def _declaration(buffer: Buffer) -> str:
     shape = ", ".join(
         f"par_dim({n})" if axis == buffer.partition_axis and axis else str(n) for axis, n in enumerate(buffer.shape)
     )
-    return f"{buffer.name}: {buffer.space} {buffer.dtype}[{shape}]"
+    return f"{buffer.name}: {buffer.space} {buffer.dtype}[{shape}]{_places(buffer)}"
+
+
+def _places(buffer: Buffer) -> str:
+    """Where a buffer that is allocated by hand is: its physical tiles, the first few of them."""
+    tiles = list(dict.fromkeys(map(str, buffer.places)))
+    more = f" and {len(tiles) - _TILES_SHOWN} more" if len(tiles) > _TILES_SHOWN else ""
+    return f" at {', '.join(tiles[:_TILES_SHOWN])}{more}" if tiles else ""
 
 
 def _block(nodes: tuple[Node, ...], indent: str, target: Target) -> Iterator[str]:

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from jnki.access.access import Access
-from jnki.access.buffer import Space
+from jnki.access.access import Access, Dim
+from jnki.access.affine import ZERO
+from jnki.access.buffer import Buffer, Space
 from jnki.access.mask import Mask
 from jnki.dtypes import ElementType
 from jnki.errors import RuleError, forget
@@ -53,6 +54,14 @@ def fill(recorder: Recorder, dst: Access, value: Any) -> None:
     memset = Memset(dst=dst, value=as_number("assignment", value), location=user_location())
     memset.check(recorder.target)
     recorder.emit(memset)
+
+
+def zeroed(buffer: Buffer) -> Memset:
+    """A memset of all blocks of an on-chip buffer, as one tile with the block axes among its free axes."""
+    strides, axis = buffer.strides, buffer.partition_axis
+    order = (axis, *range(axis), *range(axis + 1, len(buffer.shape)))
+    dims = tuple(Dim(strides[d], buffer.shape[d]) for d in order)
+    return Memset(dst=Access(buffer, ZERO, dims), value=0, location=user_location())
 
 
 def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:

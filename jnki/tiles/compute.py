@@ -25,7 +25,7 @@ from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
 from jnki.source import called, user_location
-from jnki.tiles.assign import copied_to_sbuf, written_part
+from jnki.tiles.assign import copied_to_sbuf, written_part, zeroed
 from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
@@ -166,7 +166,9 @@ def reduction(
 def in_place(op: str, destination: Tensor, value: Any) -> None:
     """Records `destination <op>= value`, computed in float32 and stored in the type of the destination.
 
-    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`.
+    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`. Where
+    nothing has written to `acc`, the sum starts from zero: hardware overwrites a bank with the first product of a
+    group.
     """
     recorder = current(f"{op} in place")
     dst = destination.access
@@ -175,6 +177,8 @@ def in_place(op: str, destination: Tensor, value: Any) -> None:
         accumulate = getattr(producer, "accumulated_into", None)
         if op == "add" and accumulate is not None and recorder.is_last(producer) and value.shape == dst.shape:
             assert producer is not None
+            if dst.buffer.space is Space.PSUM:
+                recorder.start_with(dst.buffer, zeroed(dst.buffer))
             recorder.supersede(producer, made(recorder, accumulate(dst)))
             return
         source = value.access

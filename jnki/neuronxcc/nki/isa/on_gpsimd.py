@@ -1,7 +1,9 @@
-"""Instructions of the GpSimd Engine: `affine_select`."""
+"""Instructions of the GpSimd Engine: `affine_select`, `tensor_partition_reduce`."""
 
 from typing import Any
 
+from jnki.isa.operators import operator
+from jnki.tiles import partitions
 from jnki.tiles.elementwise import affine_select as record
 from jnki.tiles.tensor import Tensor
 
@@ -23,3 +25,19 @@ def affine_select(
         RuleError: docs/isa/gpsimd/affine_select.md has the rules.
     """
     return record(pred, on_true_tile, on_false_value, dtype=dtype, mask=mask)
+
+
+def tensor_partition_reduce(op: Any, data: Tensor, *, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[1, F...]` with `data` reduced across its partitions.
+
+    Args:
+        op: add, max, bitwise_or or bitwise_and.
+        data: `[P, F...]` in SBUF.
+        mask: over `data`; a masked-off element takes no part, a result without any enabled element is not written.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/gpsimd/tensor_partition_reduce.md has the rules.
+    """
+    name = operator(op, "tensor_partition_reduce").name
+    return partitions.tensor_partition_reduce(name, data, dtype=dtype, mask=mask)

@@ -38,6 +38,11 @@ fp32 = _Float32Constants()
 bfp16 = _BFloat16Constants()
 
 
+def sizeinbytes(dtype: Any) -> int:
+    """Bytes that one element takes."""
+    return element_type(dtype).size_bytes
+
+
 def finfo(dtype: Any) -> Any:
     """The limits of a float type as NumPy has them: `nl.finfo(nl.bfloat16).min` is its lowest finite value.
 

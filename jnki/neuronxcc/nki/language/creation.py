@@ -2,15 +2,17 @@
 
 import operator
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from jnki.access.buffer import Space
 from jnki.access.partition import marked_axis
 from jnki.dtypes import element_type
-from jnki.errors import RuleError, not_modelled
-from jnki.neuronxcc.nki.language.memory import Region, sbuf
+from jnki.errors import RuleError
+from jnki.neuronxcc.nki.language.memory import Region, psum, sbuf
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_frame
+from jnki.tiles.allocation import Allocation, places_of
 from jnki.tiles.assign import fill
 from jnki.tiles.tensor import Tensor, as_tensor, whole
 
@@ -44,21 +46,21 @@ def ndarray(
             given=f"lazy_initialization=True, buffer={buffer}",
             allowed="buffer=nl.psum; nl.zeros makes a tensor of zeros",
         )
-    return _filled("ndarray", shape, 0, dtype, buffer, name)
+    return _filled("ndarray", shape, 0, dtype, buffer, name, is_lazy=True)
 
 
 def zeros(
     shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "", lazy_initialization: bool = False
 ) -> Tensor:
     """A new tensor of zeros on chip; `lazy_initialization` changes no value (see `ndarray`)."""
-    return _filled("zeros", shape, 0, dtype, buffer, name)
+    return _filled("zeros", shape, 0, dtype, buffer, name, is_lazy=lazy_initialization)
 
 
 def ones(
     shape: Sequence[int], dtype: Any, *, buffer: Region | None = None, name: str = "", lazy_initialization: bool = False
 ) -> Tensor:
     """A new tensor of ones on chip; `lazy_initialization` changes no value (see `ndarray`)."""
-    return _filled("ones", shape, 1, dtype, buffer, name)
+    return _filled("ones", shape, 1, dtype, buffer, name, is_lazy=lazy_initialization)
 
 
 def full(
@@ -71,7 +73,7 @@ def full(
     lazy_initialization: bool = False,
 ) -> Tensor:
     """A new tensor on chip with `fill_value` everywhere; `lazy_initialization` changes no value (see `ndarray`)."""
-    return _filled("full", shape, fill_value, dtype, buffer, name)
+    return _filled("full", shape, fill_value, dtype, buffer, name, is_lazy=lazy_initialization)
 
 
 def empty_like(a: Tensor, dtype: Any = None, *, buffer: Region | None = None, name: str = "") -> Tensor:
@@ -86,7 +88,9 @@ def zeros_like(a: Tensor, dtype: Any = None, *, buffer: Region | None = None, na
     return _filled("zeros_like", like.shape, 0, dtype or like.dtype, buffer, name)
 
 
-def _filled(function: str, shape: Any, value: Any, dtype: Any, buffer: Region | None, name: str) -> Tensor:
+def _filled(
+    function: str, shape: Any, value: Any, dtype: Any, buffer: Any, name: str, *, is_lazy: bool = False
+) -> Tensor:
     if buffer is not None and not _region(buffer).space.on_chip:
         raise RuleError(
             "err_hbm_tensor_with_init_value_not_supported",
@@ -94,8 +98,15 @@ def _filled(function: str, shape: Any, value: Any, dtype: Any, buffer: Region | 
             given=f"buffer={buffer}",
             allowed="nl.ndarray in HBM and nl.store of the values",
         )
-    tensor = _make(function, shape, dtype, buffer, name)
     recorder = current(f"nl.{function}")
+    if isinstance(buffer, Allocation) and recorder.keeps_places and not is_lazy:
+        raise RuleError(
+            "err_tensor_creation_on_scratchpad_with_init_value_not_supported",
+            f"nl.{function} cannot make a tensor with values that is allocated by hand",
+            given=f"buffer={buffer}",
+            allowed="nl.ndarray, and tensor[...] = value where the values are needed, or lazy_initialization=True",
+        )
+    tensor = _make(function, shape, dtype, buffer, name)
     # Block axes are a way of writing: a fill covers every block, so each becomes a tile of its own.
     fill_blocks(recorder, tensor, value)
     return tensor
@@ -119,7 +130,7 @@ def _fill_from(recorder: Recorder, tensor: Tensor, value: Any, blocks: int) -> N
         _fill_from(recorder, tensor[number], value, blocks - 1)
 
 
-def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: str) -> Tensor:
+def _make(function: str, shape: Any, dtype: Any, buffer: Any, name: str) -> Tensor:
     recorder = current(f"nl.{function}")
     region = sbuf if buffer is None else _region(buffer)
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
@@ -131,13 +142,31 @@ def _make(function: str, shape: Any, dtype: Any, buffer: Region | None, name: st
     if region.at_kernel_level:
         _check_kernel_level(recorder, region, numbers)
         return whole(recorder, recorder.make_shared_buffer(numbers, kind, name), recorder.scopes[0])
-    return whole(recorder, recorder.make_buffer(region.space, numbers, kind, axis, name), recorder.scope)
+    places = places_of(recorder, buffer, numbers, axis, kind) if isinstance(buffer, Allocation) else ()
+    made = recorder.make_buffer(region.space, numbers, kind, axis, name, places)
+    return whole(recorder, made, recorder.scope)
 
 
 def _region(buffer: Any) -> Region:
+    """The memory that a `buffer=` argument is in.
+
+    Raises:
+        RuleError: it is none.
+    """
     if isinstance(buffer, Region):
         return buffer
-    raise not_modelled(f"allocation by hand (buffer={buffer!r})")
+    if isinstance(buffer, Allocation):
+        return sbuf if buffer.space is Space.SBUF else psum
+    # The modules `nki.compiler.sbuf` and `nki.compiler.psum` stand for their automatic allocation.
+    automatic = buffer.auto_alloc() if isinstance(buffer, ModuleType) and hasattr(buffer, "auto_alloc") else None
+    if isinstance(automatic, Region):
+        return automatic
+    raise RuleError(
+        "tensor.buffer",
+        "'buffer' is no memory",
+        given=f"{type(buffer).__name__} {buffer!r}"[:120],
+        allowed="nl.sbuf, nl.psum, nl.hbm, nl.private_hbm, nl.shared_hbm, or an allocation by nki.compiler",
+    )
 
 
 def _check_on_chip(recorder: Recorder, region: Region, shape: tuple[int, ...], axis: int, itemsize_bytes: int) -> None:

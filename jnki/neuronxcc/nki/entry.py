@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 import numpy as np
 
 from jnki.kernel.kernel import Kernel
+from jnki.kernel.options import Option
 from jnki.record.tensor_annotation import TensorAnnotation
 from jnki.source import warn
 from jnki.target import target
@@ -28,6 +29,18 @@ _WITHOUT_EFFECT = {
     # It hands its options on to what the mode names.
     "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
 }
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def jit(func: Callable[P, R], mode: str = "auto", **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def jit(func: None = None, mode: str = "auto", **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: Any) -> Any:
@@ -51,10 +64,11 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
     _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
-    function = func.function if isinstance(func, Kernel) else func
+    function, options = (func.function, func.options) if isinstance(func, Kernel) else (func, frozenset())
     return Kernel(
         function,
         target=None if platform_target is None else target(platform_target),
+        options=options,
         out_parameters=mode in OUT_PARAMETER_MODES,
     )
 
@@ -81,6 +95,14 @@ def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
     """
     made = kernel if isinstance(kernel, Kernel) else Kernel(kernel, out_parameters=True)
     return jax.tree.map(np.array, made(*args, **kwargs))
+
+
+@overload
+def baremetal(kernel: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def baremetal(kernel: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
@@ -136,6 +158,10 @@ class Benchmarked:
     def __getitem__(self, grid: Any) -> "Benchmarked":
         return Benchmarked(self.kernel[grid])
 
+    def with_option(self, option: Option) -> "Benchmarked":
+        """This kernel with one option more for the vendor's compiler."""
+        return Benchmarked(self.kernel.with_option(option))
+
     @property
     def benchmark_result(self) -> Any:
         """Not available.
@@ -144,6 +170,14 @@ class Benchmarked:
             NotImplementedError: always; a latency is a property of hardware.
         """
         raise NotImplementedError("nki.benchmark: benchmark_result is measured on hardware, which jnki does not have")
+
+
+@overload
+def profile(func: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def profile(func: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def profile(func: Any = None, **kwargs: Any) -> Any:
