@@ -30,13 +30,7 @@ ISA = frozenset(
     ]
 )
 
-LANGUAGE = frozenset(
-    [
-        "dropout",
-        "rand",
-        "random_seed",
-    ]
-)
+LANGUAGE: frozenset[str] = frozenset()
 
 
 def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
