@@ -51,6 +51,8 @@ ADDED = {
     "nki.language.load": "mode=error",
     "nki.language.store": "mode=error",
     **{f"nki.language.{name}": "lazy_initialization=False" for name in ("ndarray", "zeros", "ones", "full")},
+    "nki.language.affine_range": "directives=None, precise_schedule=False",
+    "nki.language.sequential_range": "directives=None, precise_schedule=False",
     "nki.isa.nc_matmul": "perf_mode=None",
 }
 

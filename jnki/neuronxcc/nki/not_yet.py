@@ -19,13 +19,7 @@ ISA = frozenset(
     ]
 )
 
-LANGUAGE = frozenset(
-    [
-        "dropout",
-        "rand",
-        "random_seed",
-    ]
-)
+LANGUAGE: frozenset[str] = frozenset()
 
 
 # Why a name is not to come.

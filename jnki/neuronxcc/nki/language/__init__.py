@@ -99,6 +99,7 @@ from jnki.neuronxcc.nki.language.memory import (
 )
 from jnki.neuronxcc.nki.language.moves import atomic_rmw, broadcast_to, copy, expand_dims, load, load_transpose2d, store
 from jnki.neuronxcc.nki.language.printing import device_print
+from jnki.neuronxcc.nki.language.random_numbers import dropout, rand, random_seed
 from jnki.neuronxcc.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.neuronxcc.nki.language.spmd import nc, num_programs, program_id, program_ndim, spmd_dim
 from jnki.neuronxcc.nki.language.tile_size import tile_size
@@ -125,6 +126,7 @@ __all__ = [
     "cos",
     "device_print",
     "divide",
+    "dropout",
     "ds",
     "empty_like",
     "equal",
@@ -189,6 +191,8 @@ __all__ = [
     "program_id",
     "program_ndim",
     "psum",
+    "rand",
+    "random_seed",
     "reciprocal",
     "relu",
     "right_shift",
