@@ -398,3 +398,18 @@ def test_the_version_is_that_of_the_target(target, version):
 
     kernel(X)
     assert nisa.get_nc_version() == nisa.nc_version.gen3, "outside of kernels, of the default target"
+
+
+def test_one_element_is_a_tile():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((2, 1), dtype=x.dtype, buffer=nl.shared_hbm)
+        tile = nl.load(x[1, 2])
+        assert tile.shape == (1, 1)
+        nl.store(out[0:1], nl.add(tile, 1.0))
+        nl.store(out[1, 0], nl.load(x[0, 1], dtype=nl.float32))
+        return out
+
+    np.testing.assert_array_equal(kernel(x), [[6], [1]])
