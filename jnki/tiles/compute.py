@@ -13,7 +13,7 @@ import numpy as np
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
 from jnki.access.mask import Comparison, Mask, as_mask
-from jnki.dtypes import ElementType, element_type
+from jnki.dtypes import ElementType, element_type, float32
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
@@ -54,7 +54,8 @@ def binary(
         x, y: tiles or numbers, at least one tile.
         dtype: element type of the result.
         mask: what to leave unwritten.
-        result: the type where `dtype` is None; by default the two types promoted.
+        result: the type where `dtype` is None; by default the two types promoted, and of a quotient float32 where
+            neither is a float.
         broadcast_partitions: whether axis 0 broadcasts too (Python's operators do not do that).
     """
     recorder = current(f"nl.{op}")
@@ -66,7 +67,7 @@ def binary(
                 given=f"{type(operand).__name__} of shape {list(np.shape(operand))}",
                 allowed="a tile, or a number; an array comes into a kernel as an argument, and is loaded",
             )
-    kind = element_type(dtype) if dtype is not None else result or promote(_type_of(x), _type_of(y))
+    kind = element_type(dtype) if dtype is not None else result or _promoted(op, x, y)
     predicate = as_mask(mask)
     explicit = dtype is not None
     if isinstance(x, Tensor) and isinstance(y, Tensor):
@@ -243,6 +244,11 @@ def _together(op: str, x: Access, y: Access, partitions: bool) -> tuple[Access, 
             allowed=f"equal sizes of axis 0; nl.{op}(x, y) broadcasts it",
         )
     return broadcast_access(x, shape), broadcast_access(y, shape)
+
+
+def _promoted(op: str, x: Any, y: Any) -> ElementType:
+    kind = promote(_type_of(x), _type_of(y))
+    return float32 if op == "divide" and not kind.is_float else kind
 
 
 def _type_of(value: Any) -> ElementType:

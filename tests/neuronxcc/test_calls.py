@@ -122,7 +122,7 @@ def test_names_that_do_not_exist_and_names_that_are_not_modelled():
     assert refused(AttributeError, lambda x, t: nki.jitt).startswith(
         "module 'neuronxcc.nki' has no attribute 'jitt': it"
     )
-    assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "dropouts")
+    assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "builtin_custom_op")
 
 
 def test_warnings_are_at_the_line_of_the_user():

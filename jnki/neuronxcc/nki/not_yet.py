@@ -17,16 +17,8 @@ ISA = frozenset(
     [
         "builtin_custom_op",
         "dma_engine",
-        "dma_transpose",
-        "local_gather",
-        "max8",
-        "nc_find_index8",
-        "nc_match_replace8",
-        "nc_stream_shuffle",
-        "sequence_bounds",
         "tensor_copy_dynamic_dst",
         "tensor_copy_dynamic_src",
-        "tensor_copy_predicated",
     ]
 )
 
