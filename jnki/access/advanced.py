@@ -106,11 +106,12 @@ def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]]
         return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count, tile.size > 1))
     free = len(access.dims) > 1 and axis == len(access.dims) - 1
     per_row = tile.size == shape[0] and (tile.shape[:1] == shape[:1] or len(tile.shape) == 1)
-    if free or not per_row:
+    is_vector = per_row or tile.size != 1  # one element selects one place on its axis for all rows
+    if free or (is_vector and not per_row):
         raise _free_axis(access, axis, tile)
     # Where the axis has no place at all, that is for the rows to find out at run time.
     unchecked = tuple(bound for bound in view.unchecked if bound.size)
-    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count), unchecked=unchecked)
+    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count, is_vector), unchecked=unchecked)
 
 
 def _moved(access: Access, view: Access, tiles: list[tuple[int, Access]], axis: int) -> Access:
@@ -162,7 +163,7 @@ def _free_axis(access: Access, axis: int, tile: Access | None = None) -> RuleErr
         "err_indirect_indices_free_dim",
         f"the indirect index of tensor '{access.buffer.name}' must give one row per partition",
         given=given + (f", index shape {list(tile.shape)}" if tile else ""),
-        allowed="an index of shape [P, 1] on a leading axis (built with nl.arange, not with nl.mgrid)",
+        allowed="an index of shape [P, 1] on a leading axis (built with nl.arange, not with nl.mgrid), or one element",
     )
 
 
