@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jnki.testing.backward import BackwardFailure as BackwardFailure
+    from jnki.testing.backward import check_backward as check_backward
     from jnki.testing.check import Checked as Checked
     from jnki.testing.check import check as check
     from jnki.testing.domains import bits as bits
@@ -18,12 +20,30 @@ if TYPE_CHECKING:
     from jnki.testing.domains import integers as integers
     from jnki.testing.domains import like as like
     from jnki.testing.domains import rows as rows
+    from jnki.testing.faults import assert_no_fault as assert_no_fault
+    from jnki.testing.hazards import Spread as Spread
+    from jnki.testing.hazards import spread as spread
+    from jnki.testing.power import Mutant as Mutant
+    from jnki.testing.power import power as power
     from jnki.testing.reference import numpy_reference as numpy_reference
     from jnki.testing.replay import replay as replay
     from jnki.testing.report import CheckFailure as CheckFailure
     from jnki.testing.report import VacuousCheck as VacuousCheck
+    from jnki.testing.transforms import TransformFailure as TransformFailure
+    from jnki.testing.transforms import check_transforms as check_transforms
+    from jnki.testing.variants import check_variants as check_variants
 
 _HOME = {
+    "Spread": "hazards",
+    "spread": "hazards",
+    "Mutant": "power",
+    "power": "power",
+    "assert_no_fault": "faults",
+    "check_variants": "variants",
+    "BackwardFailure": "backward",
+    "check_backward": "backward",
+    "TransformFailure": "transforms",
+    "check_transforms": "transforms",
     "CheckFailure": "report",
     "Checked": "check",
     "VacuousCheck": "report",

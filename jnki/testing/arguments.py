@@ -1,15 +1,16 @@
 """The arguments of a case: drawn from a seed and a number, and from nothing else."""
 
 import base64
+import functools
 import json
 import zlib
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jnki.testing.domains import Choice, Constant, Domain, Function, Numbers, Rows, unpacked
+from jnki.testing.randomness import Source, seed_words
 from jnki.testing.token import Token
 
 
@@ -27,10 +28,9 @@ class Arguments:
         self.domains = [leaf for leaf in self._leaves if not _is_static(leaf)]
         self.names = [_name(path, names) for (path, _), leaf in zip(paths, self._leaves) if not _is_static(leaf)]
 
-    def draw(self, key: jax.Array, number: jax.Array) -> list[jax.Array]:
-        """The arrays of case `number`: each leaf has a key of its own."""
-        of_case = jax.random.fold_in(key, number)
-        return [d.draw(jax.random.fold_in(of_case, place)) for place, d in enumerate(self.domains)]
+    def draw(self, seed: Any, number: Any) -> list[jax.Array]:
+        """The arrays of case `number`; `seed` is two words."""
+        return [d.draw(Source(seed, number, place)) for place, d in enumerate(self.domains)]
 
     def assembled(self, arrays: Any) -> tuple[Any, ...]:
         """The arguments as the kernel takes them."""
@@ -39,12 +39,15 @@ class Arguments:
         return jax.tree.unflatten(self._structure, leaves)
 
     def shapes(self) -> list[jax.ShapeDtypeStruct]:
-        return jax.eval_shape(self.draw, jax.random.key(0), jnp.uint32(0))
+        return jax.eval_shape(self.draw, seed_words(0), np.uint32(0))
 
     def alone(self, seed: int, number: int) -> list[np.ndarray]:
         """The arrays of one case, on the host."""
-        drawn = jax.jit(jax.vmap(self.draw, (None, 0)))(jax.random.key(seed), jnp.asarray([number], jnp.uint32))
-        return [np.asarray(array[0]) for array in drawn]
+        return [np.asarray(array[0]) for array in self._drawn(seed_words(seed), np.array([number], np.uint32))]
+
+    @functools.cached_property
+    def _drawn(self) -> Any:
+        return jax.jit(jax.vmap(self.draw, (None, 0)))
 
     def token(self) -> tuple[str, bool]:
         """The domains as text, and whether the text alone gives them back."""

@@ -18,6 +18,7 @@ from jnki.memory.sites import NO_SITE
 from jnki.testing.arguments import Arguments
 from jnki.testing.expected_faults import Policy, agrees_with, as_expected, bounds_of, facts, stated
 from jnki.testing.hostile import is_float
+from jnki.testing.randomness import seed_words
 from jnki.testing.reference import Raised, Reference, in_numpy
 from jnki.testing.subject import Subject, bytes_held, bytes_of
 from jnki.testing.tolerance import Tolerance, ulps_between
@@ -110,13 +111,13 @@ class Batches:
 
     def run(self, seed: int, cases: int) -> Iterator[tuple[int, Verdicts]]:
         """The verdicts of cases 0, 1, ... in chunks: the number of the first case of each, and as many as there are."""
-        chunk, key = self.chunk_for(cases), jax.random.key(seed)
+        chunk, words = self.chunk_for(cases), seed_words(seed)
         numbers = [np.arange(start, start + chunk, dtype=np.uint32) for start in range(0, cases, chunk)]
         waiting: tuple[int, Any] | None = None
         progress = _Progress(self.subject.name, cases)
         for these in numbers:
             call = self._everything if self.on_host else self._judged
-            started = (int(these[0]), call(key, these))
+            started = (int(these[0]), call(words, these))
             # One chunk is computed while the one before it is looked at.
             if waiting is not None:
                 yield self._finished(waiting, cases, progress)
@@ -138,37 +139,39 @@ class Batches:
         chunk = self.chunk_for(cases)
         numbers = np.asarray(numbers, np.uint32)
         padded = np.concatenate([numbers, np.full(-len(numbers) % chunk, numbers[-1], np.uint32)])[:chunk]
-        result = jax.device_get(self._everything(jax.random.key(seed), padded))
+        result = jax.device_get(self._everything(seed_words(seed), padded))
         every = Everything(*jax.tree.map(lambda a: a[: len(numbers)], result))
         return every if every.expected is not None or self.reference is None else self._with_expected(every)
 
     def of_arrays(self, arrays: list[np.ndarray]) -> Everything:
         """All about the cases with these arguments, which have a case axis in front."""
-        every = Everything(*jax.device_get(jax.jit(self._ran)(arrays)))
+        every = Everything(*jax.device_get(self._ran_alone(arrays)))
         return every if every.expected is not None or self.reference is None else self._with_expected(every)
+
+    @functools.cached_property
+    def _ran_alone(self) -> Callable[..., Any]:
+        return jax.jit(self._ran)
 
     # On the device.
 
     @functools.cached_property
-    def _judged(self) -> Callable[[jax.Array, Any], Any]:
-        return self._compiled(lambda key, numbers: self.judge(self._drawn(key, numbers)))
+    def _judged(self) -> Callable[..., Any]:
+        return self._compiled(lambda seed, numbers: self.judge(self._drawn(seed, numbers)))
 
     @functools.cached_property
-    def _everything(self) -> Callable[[jax.Array, Any], Any]:
-        return self._compiled(lambda key, numbers: self._ran(self._drawn(key, numbers)))
+    def _everything(self) -> Callable[..., Any]:
+        return self._compiled(lambda seed, numbers: self._ran(self._drawn(seed, numbers)))
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if self.mesh is None:
             return jax.jit(function)
         spec = PartitionSpec(self.mesh.axis_names)
         return jax.jit(
-            jax.shard_map(
-                function, mesh=self.mesh, in_specs=(PartitionSpec(), spec), out_specs=spec, check_vma=False
-            )
+            jax.shard_map(function, mesh=self.mesh, in_specs=(PartitionSpec(), spec), out_specs=spec, check_vma=False)
         )
 
-    def _drawn(self, key: jax.Array, numbers: jax.Array) -> list[jax.Array]:
-        return jax.vmap(self.arguments.draw, (None, 0))(key, numbers)
+    def _drawn(self, seed: jax.Array, numbers: jax.Array) -> list[jax.Array]:
+        return jax.vmap(self.arguments.draw, (None, 0))(seed, numbers)
 
     def _ran(self, arrays: list[jax.Array]) -> tuple[Any, ...]:
         """Arguments, outputs, fault, and what a traced reference expects, of a batch."""
@@ -247,7 +250,10 @@ class Batches:
         count = len(jax.tree.leaves(every.fault)[0])
         if self.reference.batched:
             return Everything(
-                every.arrays, every.outputs, every.fault, in_numpy(self.reference, self.arguments.assembled(every.arrays))
+                every.arrays,
+                every.outputs,
+                every.fault,
+                in_numpy(self.reference, self.arguments.assembled(every.arrays)),
             )
         cases = [in_numpy(self.reference, self.arguments.assembled([a[n] for a in every.arrays])) for n in range(count)]
         return Everything(every.arrays, every.outputs, every.fault, cases)

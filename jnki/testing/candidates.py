@@ -45,7 +45,11 @@ class Judge:
         stacked = [np.stack(leaf) for leaf in zip(*padded)]
         inside, verdicts = self._verdicts(stacked)
         self.calls, self.tried = self.calls + 1, self.tried + count
-        wrong = ~verdicts.fault_right if self._by_fault else verdicts.fault_right & verdicts.compared & ~verdicts.values_right
+        wrong = (
+            ~verdicts.fault_right
+            if self._by_fault
+            else verdicts.fault_right & verdicts.compared & ~verdicts.values_right
+        )
         return (inside & wrong)[:count]
 
     def _verdicts(self, stacked: Arrays) -> tuple[np.ndarray, Verdicts]:

@@ -12,6 +12,7 @@ from jnki.testing.arguments import Arguments, Token
 from jnki.testing.batches import MEMORY_BYTES, Batches, Verdicts
 from jnki.testing.expected_faults import Policy, check_policy, row_domains
 from jnki.testing.failures import failures_of
+from jnki.testing.hazards import check_hazards
 from jnki.testing.options import options
 from jnki.testing.reference import Raised, in_numpy, reference_of
 from jnki.testing.report import CheckFailure, Report, VacuousCheck
@@ -58,6 +59,9 @@ def check(
     shrink: bool = True,
     mesh: Mesh | None = None,
     memory_bytes: int = MEMORY_BYTES,
+    poisons: int = 1,
+    orders: int = 0,
+    around: Callable[..., Any] | None = None,
 ) -> Checked:
     """Nothing is wrong with `kernel` on `cases` random cases.
 
@@ -79,6 +83,10 @@ def check(
         shrink: whether a failing case is made simpler.
         mesh: the devices to share the cases among; all devices without one.
         memory_bytes: what the arrays of one chunk may take on each device.
+        poisons: 2 fills memory that was never written with a second pattern: outputs must not differ.
+        orders: how many other orders of parallel iterations run: outputs must not differ.
+        around: from a function to one of the same arguments and outputs, with other code around the call; compiled
+            together, outputs must not differ.
 
     Raises:
         CheckFailure: a case is wrong. The text says which, how, and how to run it alone.
@@ -87,9 +95,18 @@ def check(
     if cases < 1:
         raise ValueError(f"a check needs a case, not cases={cases}")
     if against is None and faults == "match" and not any(row_domains(Arguments(domains))):
-        raise VacuousCheck("without against= and without row indices there is nothing to check; faults='never' asks for that")
+        raise VacuousCheck(
+            "without against= and without row indices there is nothing to check; faults='never' asks for that"
+        )
     batches = batches_of(
-        kernel, domains, against, Tolerance(ulp, rtol, atol, bound, magnitude, equal_nan), faults, batched, mesh, memory_bytes
+        kernel,
+        domains,
+        against,
+        Tolerance(ulp, rtol, atol, bound, magnitude, equal_nan),
+        faults,
+        batched,
+        mesh,
+        memory_bytes,
     )
     asked = options()
     chosen = asked.seed if seed is None else seed
@@ -101,6 +118,7 @@ def check(
     if tally.wrong:
         raise failure(batches, chosen, cases, tally.wrong, shrink)
     tally.refuse_if_vacuous(cases, trivial)
+    check_hazards(batches, chosen, cases, poisons, orders, around)
     return tally.checked(cases)
 
 

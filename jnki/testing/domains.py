@@ -1,4 +1,4 @@
-"""What arguments are drawn from: shapes and types are static, contents a pure function of a key.
+"""What arguments are drawn from: shapes and types are static, contents a pure function of random words.
 
 Contents are made of random bits with integer arithmetic and exact scaling only, so that a case has the same bits alone, in
 a batch of any size and on any number of devices. A function of a key that uses other arithmetic has what XLA makes of it.
@@ -18,8 +18,8 @@ from jax import lax
 
 from jnki.dtypes import element_type
 from jnki.testing.hostile import hostile_bits, is_float, unsigned_of
-
-Shape = tuple[int, ...]
+from jnki.testing.randomness import Source
+from jnki.testing.shapes import Shape, as_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +27,8 @@ class Domain:
     """What one array argument is drawn from."""
 
     @abstractmethod
-    def draw(self, key: jax.Array) -> jax.Array:
-        """The contents that belong to `key`."""
+    def draw(self, source: Source) -> jax.Array:
+        """The contents that belong to these random words."""
 
     @abstractmethod
     def spec(self) -> Any:
@@ -44,9 +44,9 @@ class Domain:
         return jnp.bool_(True)
 
 
-def chance(key: jax.Array, rate: float, shape: Shape) -> jax.Array:
+def chance(words: jax.Array, rate: float) -> jax.Array:
     """Booleans that are true at this rate, made by comparing bits."""
-    return jax.random.bits(key, shape, jnp.uint32) < np.uint32(min(round(rate * 2**32), 2**32 - 1))
+    return words < np.uint32(min(round(rate * 2**32), 2**32 - 1))
 
 
 def below(bits: jax.Array, count: int) -> jax.Array:
@@ -60,10 +60,6 @@ def _checked_rate(rate: float, name: str) -> float:
     return float(rate)
 
 
-def _shape(shape: Any) -> Shape:
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-
-
 @dataclass(frozen=True, eq=False)
 class Numbers(Domain):
     """Floats, integers or booleans, between two bounds, some of them hostile. See `floats` and `integers`."""
@@ -75,9 +71,9 @@ class Numbers(Domain):
     hostile: float
     any_bits: bool = False
 
-    def draw(self, key: jax.Array) -> jax.Array:
+    def draw(self, source: Source) -> jax.Array:
         unsigned = unsigned_of(self.dtype)
-        plain = jax.random.bits(key, self.shape, jnp.uint32)
+        plain = source.words(self.shape)
         if self.any_bits:
             bits = plain.astype(unsigned)
         elif self.dtype == np.bool_:
@@ -89,10 +85,9 @@ class Numbers(Domain):
             number = below(plain, high - low + 1) + np.uint32(low % 2**32)
             bits = number.astype(unsigned)
         if self.hostile:
-            first, second = jax.random.split(jax.random.fold_in(key, 1))
             table = jnp.asarray(self._hostile_bits())
-            picked = table[below(jax.random.bits(second, self.shape, jnp.uint32), len(table))]
-            bits = jnp.where(chance(first, self.hostile, self.shape), picked, bits)
+            picked = table[below(source.words(self.shape, 1), len(table))]
+            bits = jnp.where(chance(source.words(self.shape, 2), self.hostile), picked, bits)
         return lax.bitcast_convert_type(bits, self.dtype) if self.dtype != np.bool_ else bits.astype(jnp.bool_)
 
     def _floats(self, bits: jax.Array) -> jax.Array:
@@ -166,13 +161,12 @@ class Rows(Domain):
     outside: float
     dtype: np.dtype
 
-    def draw(self, key: jax.Array) -> jax.Array:
-        kind, parameters, each, bad, value = jax.random.split(key, 5)
+    def draw(self, source: Source) -> jax.Array:
         count, size = math.prod(self.shape), self.size
         if count == 0:
             return jnp.zeros(self.shape, self.dtype)
-        anywhere = below(jax.random.bits(each, (count,), jnp.uint32), size).astype(jnp.int32)
-        first, second, which = below(jax.random.bits(parameters, (3,), jnp.uint32), 2**32)
+        anywhere = below(source.words((count,)), size).astype(jnp.int32)
+        kind, first, second = source.words((3,), 1)
         coprime = (a for a in range(1, size + 1) if math.gcd(a, size) == 1)
         steps = np.array(list(itertools.islice(coprime, 64)), np.uint32)
         places = np.arange(count, dtype=np.uint32) % np.uint32(size)
@@ -182,12 +176,12 @@ class Rows(Domain):
         gap = max(1, 2 * size // count)
         rising = jnp.minimum(jnp.cumsum(anywhere % (gap + 1)), size - 1)
         choices = jnp.stack([anywhere, anywhere, jnp.full((count,), anywhere[0]), rising, permuted])
-        picked = choices[jax.random.bits(kind, (), jnp.uint32) % np.uint32(5)]
+        picked = choices[kind % np.uint32(5)]
         if self.outside:
             # -1 is what kernels write for "no row"; of unsigned rows it is the largest number.
             ends = np.array([-1, size, np.iinfo(np.int32).min, np.iinfo(np.int32).max], np.int64).astype(np.int32)
-            where = chance(bad, self.outside, (count,))
-            wrong = jnp.asarray(ends)[below(jax.random.bits(value, (count,), jnp.uint32), 4)]
+            where = chance(source.words((count,), 2), self.outside)
+            wrong = jnp.asarray(ends)[below(source.words((count,), 3), 4)]
             picked = jnp.where(where, wrong, picked)
         return picked.astype(self.dtype).reshape(self.shape)
 
@@ -218,8 +212,8 @@ class Choice(Domain):
     values: np.ndarray
     shape: Shape | None
 
-    def draw(self, key: jax.Array) -> jax.Array:
-        number = below(jax.random.bits(key, self.shape or (), jnp.uint32), len(self.values))
+    def draw(self, source: Source) -> jax.Array:
+        number = below(source.words(self.shape or ()), len(self.values))
         return jnp.asarray(self.values)[number]
 
     @property
@@ -243,7 +237,7 @@ class Constant(Domain):
     def is_static(self) -> bool:
         return not isinstance(self.value, (np.ndarray, jax.Array))
 
-    def draw(self, key: jax.Array) -> jax.Array:
+    def draw(self, source: Source) -> jax.Array:
         return jnp.asarray(self.value)
 
     def spec(self) -> Any:
@@ -260,8 +254,8 @@ class Function(Domain):
     function: Callable[[jax.Array], Any]
     name: str = field(default="")
 
-    def draw(self, key: jax.Array) -> jax.Array:
-        return self.function(key)
+    def draw(self, source: Source) -> jax.Array:
+        return self.function(source.key)
 
     def spec(self) -> Any:
         return None
@@ -308,7 +302,7 @@ def floats(
     _check_bounds(low, high, both=True)
     if low is not None and high is not None:
         lattice(float(low), float(high), element_type(kind).mantissa_bits + 1)
-    return Numbers(_shape(shape), kind, low, high, _checked_rate(hostile, "hostile"))
+    return Numbers(as_shape(shape), kind, low, high, _checked_rate(hostile, "hostile"))
 
 
 def integers(
@@ -327,17 +321,17 @@ def integers(
     for bound in (low, high):
         if bound is not None and not info.min <= bound <= info.max:
             raise ValueError(f"{bound} is no {kind.name}: it goes from {info.min} to {info.max}")
-    return Numbers(_shape(shape), kind, low, high, _checked_rate(hostile, "hostile"))
+    return Numbers(as_shape(shape), kind, low, high, _checked_rate(hostile, "hostile"))
 
 
 def bits(shape: Any, dtype: Any = "float32") -> Domain:
     """Every bit pattern of a type alike: of a float one in 256 or so is NaN."""
     kind = _storage(dtype)
-    return Numbers(_shape(shape), kind, None, None, 0.0, any_bits=kind != np.bool_)
+    return Numbers(as_shape(shape), kind, None, None, 0.0, any_bits=kind != np.bool_)
 
 
 def booleans(shape: Any) -> Domain:
-    return Numbers(_shape(shape), np.dtype(np.bool_), None, None, 0.0)
+    return Numbers(as_shape(shape), np.dtype(np.bool_), None, None, 0.0)
 
 
 def rows(shape: Any, size: int, *, outside: float = 0.0, dtype: Any = "int32") -> Domain:
@@ -351,7 +345,7 @@ def rows(shape: Any, size: int, *, outside: float = 0.0, dtype: Any = "int32") -
         raise TypeError(f"row indices are int32 or uint32, not {kind.name}")
     if not 1 <= size < 2**23:
         raise ValueError(f"rows() takes a size from 1 to 2**23 - 1, not {size}")
-    return Rows(_shape(shape), int(size), _checked_rate(outside, "outside"), kind)
+    return Rows(as_shape(shape), int(size), _checked_rate(outside, "outside"), kind)
 
 
 def choice(values: Sequence[Any], shape: Any = None) -> Domain:
@@ -361,7 +355,7 @@ def choice(values: Sequence[Any], shape: Any = None) -> Domain:
         stacked = stacked.astype(np.float32 if stacked.dtype == np.float64 else np.int32)
     if shape is not None and stacked.ndim != 1:
         raise ValueError("choice(values, shape) takes numbers, one of which each element is")
-    return Choice(stacked, None if shape is None else _shape(shape))
+    return Choice(stacked, None if shape is None else as_shape(shape))
 
 
 def constant(value: Any) -> Domain:

@@ -16,7 +16,7 @@ from jnki.testing.tolerance import differences
 def failures_of(batches: Batches, seed: int, numbers: list[int], cases: int) -> list[Failure]:
     """What is wrong with these cases, in the batch and, where that differs, alone."""
     every = batches.everything(seed, numbers, cases)
-    alone = [batches.everything(seed, [number], 1) for number in numbers[:1]]
+    alone = [batches.of_arrays([a[None] for a in every.case(0)[0]])]
     found = []
     for place, number in enumerate(numbers):
         here = failure_of(batches, every, place, number)
@@ -47,7 +47,9 @@ def failure_of(batches: Batches, every: Everything, place: int, number: int) -> 
         return Failure(number, fault=fault_line(fault, "none is expected"))
     if occurred:
         details = fault.details()[0]
-        wrong = (index is not None and details.index not in index) or (bound is not None and details.site.axis_size != bound)
+        wrong = (index is not None and details.index not in index) or (
+            bound is not None and details.site.axis_size != bound
+        )
         return Failure(number, fault=fault_line(fault, why) if wrong else "")
     if expected is None or isinstance(expected, Raised):
         return Failure(number)
@@ -75,7 +77,12 @@ def _wanted(
             if domain.is_outside(array).any():
                 bad = array[domain.is_outside(array)]
                 name = batches.arguments.names[leaf]
-                return True, bad.tolist(), domain.size, f"'{name}' holds {int(bad[0])}, out of bounds for size {domain.size}"
+                return (
+                    True,
+                    bad.tolist(),
+                    domain.size,
+                    f"'{name}' holds {int(bad[0])}, out of bounds for size {domain.size}",
+                )
         if isinstance(expected, Raised):
             return True, None, None, f"the reference raises IndexError: {expected.error}"
     return False, None, None, "none is expected"

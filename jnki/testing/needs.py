@@ -30,7 +30,9 @@ def needs_lines(batches: Batches, judge: Judge, arrays: Arrays, seed: int, case:
                 variants.append([made if n == leaf else a for n, a in enumerate(arrays)])
                 labels.append((leaf, place, number(value)))
     fails = judge.fails(variants)
-    without = [n for leaf, n in enumerate(names) if all(f for f, (at, p, _) in zip(fails, labels) if at == leaf and p is None)]
+    without = [
+        n for leaf, n in enumerate(names) if all(f for f, (at, p, _) in zip(fails, labels) if at == leaf and p is None)
+    ]
     if without:
         lines.append(f"  without effect: {', '.join(without)} ({REDRAWN} other draws of it fail as well)")
     for leaf, place in dict.fromkeys((leaf, p) for leaf, p, _ in labels if p is not None):

@@ -14,9 +14,9 @@ import numpy as np
 from jnki.testing.batches import Batches
 from jnki.testing.candidates import Arrays, Judge
 from jnki.testing.domains import Choice, Domain
+from jnki.testing.failures import failure_of
 from jnki.testing.hostile import is_float, unsigned_of
 from jnki.testing.needs import needs_lines
-from jnki.testing.failures import failure_of
 from jnki.testing.report import Failure, describe, literals
 
 BUDGET_S = 40.0
@@ -72,14 +72,20 @@ def _changes(domain: Domain, array: np.ndarray) -> list[Change]:
         return changes
     changes.append(lambda a: np.full_like(a, a.reshape(-1)[0]))
     if is_float(array.dtype):
-        return [*changes, lambda a: np.rint(a).astype(a.dtype), _power_of_two]
+        return [*changes, _rounded_away, lambda a: np.rint(a).astype(a.dtype), _power_of_two]
     return [*changes, lambda a: (a // 2).astype(a.dtype)]
+
+
+def _rounded_away(array: np.ndarray) -> np.ndarray:
+    return (np.sign(array) * np.ceil(np.abs(array))).astype(array.dtype)
 
 
 def _power_of_two(array: np.ndarray) -> np.ndarray:
     mantissa = {"float32": 23, "bfloat16": 7, "float16": 10, "float8_e4m3": 3, "float8_e5m2": 2}[array.dtype.name]
     unsigned = unsigned_of(array.dtype)
-    cleared = np.ascontiguousarray(array).view(unsigned) & unsigned.type(~((1 << mantissa) - 1) % 2 ** (8 * unsigned.itemsize))
+    cleared = np.ascontiguousarray(array).view(unsigned) & unsigned.type(
+        ~((1 << mantissa) - 1) % 2 ** (8 * unsigned.itemsize)
+    )
     return np.where(np.isfinite(array), cleared.view(array.dtype).reshape(array.shape), array)
 
 
@@ -164,4 +170,3 @@ def _outcome(batches: Batches, arrays: Arrays) -> list[str]:
     here = failure_of(batches, batches.of_arrays([a[None] for a in arrays]), 0, 0)
     lines = [here.fault] if here.fault else [describe(d, len(batches.output_shapes)) for d in here.differences]
     return [f"# {line}" for line in lines] or ["# alone, this case is right: XLA compiles it apart from a batch"]
-

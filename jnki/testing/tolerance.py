@@ -172,5 +172,7 @@ def differences(outputs: Any, expected: Any, tolerance: Tolerance, magnitudes: A
                 ulps = int(distance[place]) if numbers[place] else None
                 largest = int(distance[numbers].max()) if numbers.any() else None
             given, wanted = one[place], other[place]
-            found.append(Difference(number, place, wanted, given, int(wrong.sum()), math.prod(one.shape), ulps, largest))
+            found.append(
+                Difference(number, place, wanted, given, int(wrong.sum()), math.prod(one.shape), ulps, largest)
+            )
     return found
