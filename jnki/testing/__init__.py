@@ -1,7 +1,7 @@
 """Property checks of kernels on batches of thousands of random cases, with chex; see docs/testing.md.
 
-Names are loaded when they are first used: the pytest plugin is here too, and must not import JAX before a test suite has
-chosen its settings.
+Names are loaded when they are first used: the pytest plugin is here too, and must not import JAX before a test suite
+has chosen its settings.
 """
 
 import importlib
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jnki.testing.backward import BackwardFailure as BackwardFailure
     from jnki.testing.backward import check_backward as check_backward
-    from jnki.testing.check import Checked as Checked
-    from jnki.testing.check import check as check
+    from jnki.testing.checking import Checked as Checked
+    from jnki.testing.checking import check as check
     from jnki.testing.domains import bits as bits
     from jnki.testing.domains import booleans as booleans
     from jnki.testing.domains import choice as choice
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from jnki.testing.faults import assert_no_fault as assert_no_fault
     from jnki.testing.hazards import Spread as Spread
     from jnki.testing.hazards import spread as spread
-    from jnki.testing.power import Mutant as Mutant
-    from jnki.testing.power import power as power
+    from jnki.testing.mutants import Mutant as Mutant
+    from jnki.testing.mutants import power as power
     from jnki.testing.reference import numpy_reference as numpy_reference
-    from jnki.testing.replay import replay as replay
+    from jnki.testing.replaying import replay as replay
     from jnki.testing.report import CheckFailure as CheckFailure
     from jnki.testing.report import VacuousCheck as VacuousCheck
     from jnki.testing.transforms import TransformFailure as TransformFailure
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _HOME = {
     "Spread": "hazards",
     "spread": "hazards",
-    "Mutant": "power",
-    "power": "power",
+    "Mutant": "mutants",
+    "power": "mutants",
     "assert_no_fault": "faults",
     "check_variants": "variants",
     "BackwardFailure": "backward",
@@ -45,18 +45,18 @@ _HOME = {
     "TransformFailure": "transforms",
     "check_transforms": "transforms",
     "CheckFailure": "report",
-    "Checked": "check",
+    "Checked": "checking",
     "VacuousCheck": "report",
     "bits": "domains",
     "booleans": "domains",
-    "check": "check",
+    "check": "checking",
     "choice": "domains",
     "constant": "domains",
     "floats": "domains",
     "integers": "domains",
     "like": "domains",
     "numpy_reference": "reference",
-    "replay": "replay",
+    "replay": "replaying",
     "rows": "domains",
 }
 

@@ -35,7 +35,9 @@ class Arguments:
     def assembled(self, arrays: Any) -> tuple[Any, ...]:
         """The arguments as the kernel takes them."""
         supply = iter(arrays)
-        leaves = [leaf.value if _is_static(leaf) else next(supply) for leaf in self._leaves]
+        leaves = [
+            leaf.value if isinstance(leaf, Constant) and leaf.is_static else next(supply) for leaf in self._leaves
+        ]
         return jax.tree.unflatten(self._structure, leaves)
 
     def shapes(self) -> list[jax.ShapeDtypeStruct]:
@@ -132,8 +134,9 @@ def _as_domain(value: Any) -> Domain:
     if callable(value):
         return Function(value, getattr(value, "__name__", type(value).__name__))
     raise TypeError(
-        f"{value!r:.80} is no domain; a domain is made by testing.floats, integers, bits, booleans, rows, choice, like, "
-        "or constant (an array, or a static argument), or is a function of a jax.random key, or a tuple, list or dict of them"
+        f"{value!r:.80} is no domain; a domain is made by testing.floats, integers, bits, booleans, rows, choice, "
+        "like, or constant (an array, or a static argument), or is a function of a jax.random key, or a tuple, list or "
+        "dict of them"
     )
 
 

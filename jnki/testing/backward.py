@@ -1,8 +1,8 @@
 """`check_backward`: a hand-written backward kernel against the derivative of the forward one.
 
 `chex.assert_numerical_grads` is not used here: its tolerance grows with the size of the argument, so that a gradient of
-zeros passes for a large one. Here each element has a tolerance of its own, and wrong cotangents are planted to see that they
-are rejected.
+zeros passes for a large one. Here each element has a tolerance of its own, and wrong cotangents are planted to see that
+they are rejected.
 """
 
 import math
@@ -93,8 +93,8 @@ def check_backward(
     kept = [name for name in PLANTED if survived[name] and name not in accept]
     if kept:
         raise VacuousCheck(
-            f"{hand.name}: the check cannot tell: a cotangent that is wrong ({', '.join(kept)}) would be accepted in each of "
-            f"{cases} cases (rtol={rtol:g}, atol={atol:g})"
+            f"{hand.name}: the check cannot tell: a cotangent that is wrong ({', '.join(kept)}) would be accepted in "
+            f"each of {cases} cases (rtol={rtol:g}, atol={atol:g})"
         )
     return Backward(tuple(furthest), tuple(relative), check.whole_jacobian(seed))
 

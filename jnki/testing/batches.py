@@ -288,11 +288,14 @@ class Batches:
                 assert fault_right is not None
                 wanted = self.faults == "match" and bool(known["outside"][place] or raised)
                 right = bool(fault_right[place]) or (raised and self.faults == "match" and site != NO_SITE)
-                right = right and not (raised and site == NO_SITE)
+            # A reference that raises is no reference for a case that has outputs.
+            right = right and not (raised and site == NO_SITE and not (callable(self.faults) and wanted))
             compared = site == NO_SITE and not wanted and expected is not None
             judged.append((right, compared, *self._host_values(case, outputs, expected if compared else None)))
         columns = [np.array(column) for column in zip(*judged)]
-        return Verdicts(*columns[:4], columns[4].reshape(count, len(self.impostors)))
+        right_faults, compared_cases, right_values, ulps, trivial = columns
+        impostors = trivial.reshape(count, len(self.impostors))
+        return Verdicts(right_faults, compared_cases, right_values, ulps, impostors)
 
     @functools.cached_property
     def _facts(self) -> Callable[..., Any]:

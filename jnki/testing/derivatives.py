@@ -47,7 +47,7 @@ def inner(one: list[Any], other: list[Any]) -> tuple[float, float]:
 
 
 def forward_and_reverse(call: Callable[..., Any], arrays: list[Any], *, seed: int, rtol: float) -> str:
-    """What is wrong with `<w, J v> = <J^T w, v>`, along a dense direction and along single elements; empty for nothing."""
+    """What is wrong with `<w, J v> = <J^T w, v>`, along a dense direction and single elements; empty for nothing."""
     places = float_places(arrays)
     function, floats = smooth_part(call, arrays), [arrays[p] for p in places]
     if not floats or not jax.eval_shape(function, *floats):
@@ -87,7 +87,8 @@ def _described(direction: list[Any]) -> str:
 def finite_differences(call: Callable[..., Any], arrays: list[Any], *, seed: int, step: float) -> tuple[str, int, int]:
     """What is wrong with jvp beside central differences, how many elements are excused, and how many there are.
 
-    An element is excused where differences with the whole and with half the step disagree: a kink is near.
+    An element is excused where differences with the whole and with half the step disagree, or those to the left and
+    to the right: a kink is near.
     """
     places = float_places(arrays)
     function, floats = smooth_part(call, arrays), [arrays[p] for p in places]
@@ -115,7 +116,10 @@ def finite_differences(call: Callable[..., Any], arrays: list[Any], *, seed: int
             unit = float(jnp.finfo(value.dtype).eps)
             noise = NOISE * unit * np.maximum(1, np.max([np.abs(w) for w in wide], axis=0)) / step
             slope = np.asarray(tangent, np.float64)
+            middle = np.asarray(value, np.float64)
+            left, right = (middle - wide[0]) / step, (wide[3] - middle) / step
             near = np.abs(whole - half) <= noise + 0.01 * np.abs(half)
+            near &= np.abs(left - right) <= 2 * noise + 0.1 * np.maximum(np.abs(left), np.abs(right))
             usable = near & np.isfinite(half) & np.isfinite(slope)
             wrong = usable & (np.abs(slope - half) > noise + 0.02 * np.abs(half))
         count, excused = count + wrong.size, excused + int((~usable).sum())
@@ -123,8 +127,8 @@ def finite_differences(call: Callable[..., Any], arrays: list[Any], *, seed: int
             place = tuple(int(n) for n in np.argwhere(wrong)[0])
             return (
                 (
-                    f"output {output}[{', '.join(map(str, place))}]: jvp {slope[place]:.7g}, differences {half[place]:.7g} "
-                    f"(within {noise[place]:.2g}); {int(wrong.sum())} of {wrong.size} elements differ"
+                    f"output {output}[{', '.join(map(str, place))}]: jvp {slope[place]:.7g}, differences "
+                    f"{half[place]:.7g} (within {noise[place]:.2g}); {int(wrong.sum())} of {wrong.size} elements differ"
                 ),
                 excused,
                 count,

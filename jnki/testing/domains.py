@@ -1,7 +1,8 @@
 """What arguments are drawn from: shapes and types are static, contents a pure function of random words.
 
-Contents are made of random bits with integer arithmetic and exact scaling only, so that a case has the same bits alone, in
-a batch of any size and on any number of devices. A function of a key that uses other arithmetic has what XLA makes of it.
+Contents are made of random bits with integer arithmetic and exact scaling, so that a case has the same bits alone, in a
+batch of any size and on any number of devices. A function of a key that uses other arithmetic has what XLA makes of
+it.
 """
 
 import itertools
@@ -143,7 +144,7 @@ class Numbers(Domain):
 
 
 def lattice(low: float, high: float, digits: int) -> tuple[int, int, float]:
-    """The multiples of a power of two from `low` to `high` that have at most `digits` binary digits: first, last, step."""
+    """Multiples of a power of two from `low` to `high`, of at most `digits` binary digits: first, last, step."""
     top = max(abs(low), abs(high))
     step = 2.0 ** (math.frexp(top)[1] - digits) if top else 1.0
     first, last = math.ceil(low / step), math.floor(high / step)
@@ -221,7 +222,7 @@ class Choice(Domain):
         return None if self.shape is None else tuple(float(v) for v in sorted(set(self.values.tolist()), key=abs))
 
     def contains(self, array: jax.Array) -> jax.Array:
-        return jnp.bool_(True) if self.shape is None else jnp.all(jnp.isin(array, jnp.asarray(self.values)))
+        return jnp.asarray(True) if self.shape is None else jnp.all(jnp.isin(array, jnp.asarray(self.values)))
 
     def spec(self) -> Any:
         return ["c", packed(self.values), None if self.shape is None else list(self.shape)]
@@ -255,7 +256,7 @@ class Function(Domain):
     name: str = field(default="")
 
     def draw(self, source: Source) -> jax.Array:
-        return self.function(source.key)
+        return jnp.asarray(self.function(source.key))
 
     def spec(self) -> Any:
         return None

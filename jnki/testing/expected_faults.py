@@ -29,8 +29,8 @@ def row_domains(arguments: Arguments) -> list[tuple[int, Rows]]:
 def facts(arguments: Arguments, arrays: list[Any], fault: Fault) -> dict[str, jax.Array]:
     """What has to be known of one case to judge its fault; traced.
 
-    `outside`: whether a row is out of bounds in any `rows` domain. `named`: per such domain, whether one of its rows out
-    of bounds has the index that the fault reports.
+    `outside`: whether a row is out of bounds in any `rows` domain. `named`: per such domain, whether one of its rows
+    out of bounds has the index that the fault reports.
     """
     out, named = [], []
     for place, domain in row_domains(arguments):
@@ -71,7 +71,7 @@ def bounds_of(sites: np.ndarray) -> np.ndarray:
 
 
 def stated(answer: Any) -> tuple[bool, int | None, int | None]:
-    """What a function has said about one case: whether it faults, the row index, the bound; None where it is not said."""
+    """What a function has said of one case: whether it faults, the row index, the bound; None for what is not said."""
     if answer is None or isinstance(answer, (bool, np.bool_)):
         return bool(answer), None, None
     if hasattr(answer, "dtype") and answer.dtype == np.bool_ and answer.ndim == 0:

@@ -41,6 +41,8 @@ def failure_of(batches: Batches, every: Everything, place: int, number: int) -> 
     occurred = int(fault.site) != NO_SITE
     args = batches.arguments.assembled(arrays)
     wanted, index, bound, why = _wanted(batches, every, place, arrays, args, expected)
+    if isinstance(expected, Raised) and not occurred and not wanted:
+        return Failure(number, fault=f"no fault; the reference raises IndexError: {expected.error}")
     if wanted and not occurred:
         return Failure(number, fault=fault_line(fault, why))
     if occurred and not wanted:

@@ -64,8 +64,8 @@ def check_hazards(
         text = compare.differs(runner(with_body(program, reversed_loops(program.body, which))))
         if text:
             raise CheckFailure(
-                f"{batches.subject.describe()}\nthe order of parallel iterations shows ({', '.join(sorted(which))} from "
-                f"the last to the first): {text}"
+                f"{batches.subject.describe()}\nthe order of parallel iterations shows ({', '.join(sorted(which))} "
+                f"from the last to the first): {text}"
             )
 
 

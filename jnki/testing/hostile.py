@@ -21,9 +21,9 @@ def unsigned_of(dtype: Any) -> np.dtype:
 def hostile_bits(dtype: np.dtype) -> np.ndarray:
     """Hostile values of a type as unsigned integers, without repetition.
 
-    Floats: NaN, both infinities, both zeros, the smallest and the largest subnormal, the smallest normal number, the largest
-    finite one, one and its neighbours, halves between integers, and in float32 the ties of rounding to narrower floats
-    and their neighbours. Integers: both ends and their neighbours, -1, 0, 1.
+    Floats: NaN, both infinities, both zeros, the smallest and the largest subnormal, the smallest normal number, the
+    largest finite one, one and its neighbours, halves between integers, and in float32 the ties of rounding to narrower
+    floats and their neighbours. Integers: both ends and their neighbours, -1, 0, 1.
     """
     kind = element_type(dtype)
     if kind.is_float:

@@ -15,13 +15,15 @@ REDRAWN = 7
 
 def needs_lines(batches: Batches, judge: Judge, arrays: Arrays, seed: int, case: int) -> list[str]:
     """Lines for the report: arguments without effect, and elements that the failure needs."""
-    names, lines, variants, labels = batches.arguments.names, [], [], []
+    names, lines = batches.arguments.names, []
+    variants: list[Arrays] = []
+    labels: list[tuple[int, int | None, str]] = []
     others = [batches.arguments.alone(seed, case + 1 + n) for n in range(REDRAWN)]
     for leaf, name in enumerate(names):
         for drawn in others:
             variants.append([drawn[leaf] if n == leaf else a for n, a in enumerate(arrays)])
             labels.append((leaf, None, name))
-    for leaf, name in enumerate(names):
+    for leaf in range(len(names)):
         for place in _places(batches.arguments.domains[leaf].simplest, arrays[leaf]):
             for value in _values(arrays[leaf].reshape(-1)[place]):
                 changed = arrays[leaf].copy().reshape(-1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
@@ -26,7 +27,7 @@ def runner(program: Program) -> Run:
     lowered = lower_program(program)
 
     def run(*args: Any) -> tuple[Any, Fault]:
-        arrays = [leaf for leaf in jax.tree.leaves(args) if hasattr(leaf, "dtype") and getattr(leaf, "ndim", 0)]
+        arrays = [leaf for leaf in jax.tree.leaves(args) if hasattr(leaf, "dtype") and np.ndim(leaf)]
         if len(arrays) != len(program.parameters):
             raise NotImplementedError("jnki does not rewrite recordings of kernels with array defaults yet")
         return lowered(*arrays)

@@ -1,9 +1,11 @@
 """A failing case made simpler: elements become zero, one, equal or round, as many at once as still fail.
 
 Groups of elements are tried side by side in one call, then the unions of those that fail alone; groups are split where
-nothing is gained. So a case of a hundred thousand elements takes some dozens of calls, and no compilation but the first.
+nothing is gained. So a case of a hundred thousand elements takes some dozens of calls, and no compilation but the
+first.
 """
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,13 +69,17 @@ def _changes(domain: Domain, array: np.ndarray) -> list[Change]:
     if domain.simplest is None:
         return []
     values = domain.simplest[:2]
-    changes: list[Change] = [lambda a, v=v: np.full_like(a, v) for v in values]
+    changes: list[Change] = [functools.partial(_constant, value) for value in values]
     if array.dtype == np.bool_ or isinstance(domain, Choice):
         return changes
     changes.append(lambda a: np.full_like(a, a.reshape(-1)[0]))
     if is_float(array.dtype):
         return [*changes, _rounded_away, lambda a: np.rint(a).astype(a.dtype), _power_of_two]
     return [*changes, lambda a: (a // 2).astype(a.dtype)]
+
+
+def _constant(value: float, array: np.ndarray) -> np.ndarray:
+    return np.full_like(array, value)
 
 
 def _rounded_away(array: np.ndarray) -> np.ndarray:

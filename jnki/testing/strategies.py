@@ -55,9 +55,12 @@ def patterns(draw: st.DrawFn, size: int, shape: Shape) -> tuple[int, list[tuple[
     return draw(st.integers(0, room)), pairs
 
 
-def index_tiles(*, largest: int = LARGEST_SIDE, outside: float = 0.05) -> st.SearchStrategy[tuple[Domain, int]]:
+def index_tiles(
+    *, count: int | None = None, largest: int = LARGEST_SIDE, outside: float = 0.05
+) -> st.SearchStrategy[tuple[Domain, int]]:
     """Domains of row indices `[P, 1]`, and the size of the axis that they index."""
-    return st.tuples(st.integers(1, largest), st.integers(1, largest)).map(
+    rows_of = st.integers(1, largest) if count is None else st.just(count)
+    return st.tuples(rows_of, st.integers(1, largest)).map(
         lambda drawn: (rows((drawn[0], 1), size=drawn[1], outside=outside), drawn[1])
     )
 
@@ -106,8 +109,8 @@ def copies(draw: st.DrawFn) -> Drawn:
 @st.composite
 def gathers(draw: st.DrawFn) -> Drawn:
     """A row gather under a mask, whose index tile is out of bounds now and then."""
-    index, size = draw(index_tiles())
-    count, columns = index.shape[0], draw(st.integers(1, LARGEST_SIDE))
+    count, columns = draw(st.integers(1, LARGEST_SIDE)), draw(st.integers(1, LARGEST_SIDE))
+    index, size = draw(index_tiles(count=count))
     kept = draw(st.integers(1, count))
 
     def kernel(table: Any, rows: Any) -> tuple[Any, Fault]:

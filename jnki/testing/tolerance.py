@@ -69,7 +69,8 @@ class Tolerance:
             allowed = wide(self.atol or 0) + wide(self.rtol or 0) * xp.abs(wanted)
         else:
             allowed = self._rounding(result.dtype, xp.abs(wanted), magnitude, xp)
-        return self._special(xp.abs(found - wanted) <= allowed, result, expected, nan, xp)
+        with np.errstate(invalid="ignore"):
+            return self._special(xp.abs(found - wanted) <= allowed, result, expected, nan, xp)
 
     def _rounding(self, dtype: Any, size: Any, magnitude: Any, xp: Any) -> Any:
         """Half an ulp of the type for the result, and a float32 rounding per term for the sum."""

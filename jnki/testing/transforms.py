@@ -47,7 +47,8 @@ def check_transforms(
     step: float = 2.0**-8,
     differentiate: bool = True,
 ) -> Transformed:
-    """jit, vmap (over each argument, all, nested), scan, checkpoint and the kernel amid other code agree with plain calls.
+    """jit, vmap (over each argument, all, nested), scan, checkpoint and the kernel amid other code agree with plain
+    calls.
 
     Outputs and fault records are compared. Then jvp, vjp and central differences agree, per element.
 
@@ -104,6 +105,9 @@ def _forms(call: Call, count: int, names: list[str]) -> dict[str, Callable[[list
     def apart(results: Any, cases: int) -> list[Any]:
         return [jax.tree.map(lambda a, n=n: a[n], results) for n in range(cases)]
 
+    def one_by_one(function: Call) -> Callable[[list[list[Any]]], list[Any]]:
+        return lambda drawn: [function(*arrays) for arrays in drawn]
+
     def nested(drawn: list[list[Any]]) -> list[Any]:
         pairs = [jnp.stack([a, a]) for a in stacked(drawn)]
         results = jax.vmap(jax.vmap(call), in_axes=1, out_axes=1)(*pairs)
@@ -121,12 +125,12 @@ def _forms(call: Call, count: int, names: list[str]) -> dict[str, Callable[[list
         return (outputs, fault), extra
 
     forms: dict[str, Callable[[list[list[Any]]], list[Any]]] = {
-        "jit": lambda drawn, f=jax.jit(call): [f(*arrays) for arrays in drawn],
+        "jit": one_by_one(jax.jit(call)),
         "vmap": lambda drawn: apart(jax.jit(jax.vmap(call))(*stacked(drawn)), len(drawn)),
         "nested vmap": nested,
         "scan": scan,
-        "checkpoint": lambda drawn, f=jax.jit(jax.checkpoint(call)): [f(*arrays) for arrays in drawn],
-        "inside of another jitted program": lambda drawn, f=jax.jit(amid): [f(*arrays)[0] for arrays in drawn],
+        "checkpoint": one_by_one(jax.jit(jax.checkpoint(call))),
+        "inside of another jitted program": lambda drawn: [r[0] for r in one_by_one(jax.jit(amid))(drawn)],
     }
     for leaf in range(count if count > 1 else 0):
 
@@ -153,6 +157,7 @@ def _derivatives(
         excused, elements, directions = excused + without, elements + count, directions + (count > 0)
     if elements and excused == elements:
         raise TransformFailure(
-            f"{subject.describe()}\nfinite differences cannot tell: each of {elements:,} elements is near a kink, or too steep"
+            f"{subject.describe()}\nfinite differences cannot tell: each of {elements:,} elements is near a kink, "
+            "or too steep"
         )
     return Transformed(forms, directions, excused, elements)

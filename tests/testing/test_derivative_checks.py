@@ -1,4 +1,4 @@
-"""`check_transforms`, `check_backward`, `check_variants` and `assert_no_fault`: what is wrong in each way is rejected."""
+"""`check_transforms`, `check_backward`, `check_variants`, `assert_no_fault`: what is wrong in each way is rejected."""
 
 import chex
 import jax

@@ -60,6 +60,6 @@ def test_neither_jnki_nor_the_plugin_imports_more_than_it_needs():
     code = (
         "import sys, jnki; assert not {'jax', 'chex', 'jnki.testing'} & set(sys.modules)\n"
         "import jnki.testing.plugin; assert not {'jax', 'chex', 'hypothesis'} & set(sys.modules)\n"
-        "import jnki.neuronxcc.nki; assert 'chex' not in sys.modules and 'jnki.testing.check' not in sys.modules"
+        "import jnki.neuronxcc.nki; assert 'chex' not in sys.modules and 'jnki.testing.checking' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

@@ -62,17 +62,17 @@ def scattered(table, rows, values):
 
 
 def test_duplicates_and_accumulation():
-    values, rows = testing.floats((5, 3)), testing.rows((5, 1), size=4)
-    found = by_name(testing.power(scatter, TABLE, rows, values, against=scattered, cases=32))
-    assert not found["first of duplicates wins"].accepted and not found["last tile not written"].accepted
-    permuted = testing.choice([np.array([[3], [1], [0], [2]], np.int32)])
-    found = by_name(
-        testing.power(scatter, TABLE, permuted, testing.floats((4, 3)), against=scattered, cases=32, faults="never")
+    values, rows, only = testing.floats((5, 3)), testing.rows((5, 1), size=4), ("first of duplicates wins",)
+    (mutant,) = testing.power(scatter, TABLE, rows, values, against=scattered, cases=32, only=only)
+    assert not mutant.accepted and mutant.where.startswith("test_power.py:")
+    once, few = testing.constant(np.array([[3], [1], [0], [2]], np.int32)), testing.floats((4, 3))
+    (mutant,) = testing.power(scatter, TABLE, once, few, against=scattered, cases=32, only=only, faults="never")
+    assert mutant.accepted  # nothing is repeated here
+    added, only = lambda t, r, v: t.at[r[:, 0]].add(v), ("accumulate becomes write",)
+    (mutant,) = testing.power(
+        scatter_add, TABLE, rows, values, against=added, cases=32, rtol=1e-5, atol=1e-6, only=only
     )
-    assert found["first of duplicates wins"].accepted  # nothing is duplicate here
-    added = lambda t, r, v: t.at[r[:, 0]].add(v)  # noqa: E731
-    found = by_name(testing.power(scatter_add, TABLE, rows, values, against=added, cases=32, rtol=1e-5, atol=1e-6))
-    assert not found["accumulate becomes write"].accepted
+    assert not mutant.accepted
 
 
 @nki.jit

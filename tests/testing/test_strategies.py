@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jnki import testing
@@ -11,7 +11,7 @@ from jnki.testing import strategies
 from tests.examples_of import examples_of
 
 few = settings(
-    max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck),
+    max_examples=4, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )  # fmt: skip
 
@@ -34,7 +34,7 @@ def test_both_kinds_are_drawn_and_patterns_stay_inside():
 
 
 def test_a_wrong_kernel_is_caught():
-    drawn = find(strategies.gathers(), lambda d: "gather of 2 of 3" in repr(d), settings=settings(database=None))
+    drawn = next(d for d in examples_of(strategies.gathers(), 20) if "x1" not in repr(d))
     wrong = dataclasses.replace(drawn, reference=lambda t, r: drawn.reference(t, r) + 1)
     with pytest.raises(testing.CheckFailure, match="cases are wrong"):
         testing.check(wrong.kernel, *wrong.domains, against=wrong.reference, cases=10, shrink=False)

@@ -1,7 +1,7 @@
 """`power`: which wrong kernels a check would accept."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from jnki.isa.instruction import Instruction
 from jnki.memory import Fault
 from jnki.program.program import Program
 from jnki.testing.batches import Batches
-from jnki.testing.check import batches_of
+from jnki.testing.checking import batches_of
 from jnki.testing.expected_faults import Policy
 from jnki.testing.hostile import is_float, unsigned_of
 from jnki.testing.rewriting import (
@@ -75,11 +75,15 @@ def power(
     equal_nan: bool = True,
     faults: Policy = "match",
     batched: bool = False,
+    only: Sequence[str] = (),
 ) -> list[Mutant]:
     """Which of several mutants of `kernel` a check with these arguments would accept.
 
     Mutants that do not apply (no index, no accumulation, no duplicates to speak of) are not in the list. One that is
     accepted is either no mutant on these domains (rows never out of bounds, never repeated), or a hole in the check.
+
+    Args:
+        only: names of mutants to run; all of them without.
     """
     tolerance = Tolerance(ulp, rtol, atol, bound, magnitude, equal_nan)
     batches = batches_of(kernel, domains, against, tolerance, faults, batched)
@@ -87,6 +91,8 @@ def power(
     program = subject.program(*batches.arguments.assembled(batches.arguments.shapes()))
     found = []
     for name, where, run in _mutants(subject, program):
+        if only and name not in only:
+            continue
         mutant: Subject = dataclasses.replace(subject, run=run)
         fresh = Batches(mutant, batches.arguments, batches.reference, tolerance, faults)
         wrong = sum(int((~verdicts.right).sum()) for _, verdicts in fresh.run(seed, cases))

@@ -30,8 +30,8 @@ class Checked:
 
     Attributes:
         cases: how many cases ran, and how many of them faulted as they must.
-        ulps_peak, ulps_p99, ulps_p50: the largest distance of an element from the reference, in each case: the peak, and
-            what 99 and 50 in a hundred cases stay within.
+        ulps_peak, ulps_p99, ulps_p50: the largest distance of an element from the reference, in each case: the peak,
+            and what 99 and 50 in a hundred cases stay within.
     """
 
     cases: int
@@ -74,10 +74,10 @@ def check(
             (`testing.numpy_reference(f)` for one that JAX could trace too). Without one only faults are checked.
         seed: 0, or what `pytest --jnki-seed` says.
         ulp, rtol, atol, bound, magnitude, equal_nan: see `Tolerance`; bit for bit without any of them.
-        faults: "match": a case faults if and only if an index of a `rows` domain is out of bounds, or the reference raises
-            an IndexError, and it names such an index and its bound. "never". Or a function of a case's arguments (NumPy's
-            arrays) that answers a boolean, None, an index, or (index, bound). A reference that is a kernel decides itself.
-            Outputs of a case that must fault are not compared.
+        faults: "match": a case faults if and only if an index of a `rows` domain is out of bounds, or the reference
+            raises an IndexError, and it names such an index and its bound. "never". Or a function of a case's arguments
+            (NumPy's arrays) that answers a boolean, None, an index, or (index, bound). A reference that is a kernel
+            decides itself. Outputs of a case that must fault are not compared.
         batched: `against` takes all cases at once: arrays with a case axis in front.
         trivial: "zero" or "input", where it is right that each case gives zeros, or an input unchanged.
         shrink: whether a failing case is made simpler.
@@ -90,7 +90,8 @@ def check(
 
     Raises:
         CheckFailure: a case is wrong. The text says which, how, and how to run it alone.
-        VacuousCheck: zeros, or an input returned unchanged, would have been accepted in each case, or no case was compared.
+        VacuousCheck: zeros, or an input returned unchanged, would have been accepted in each case, or no case was
+            compared.
     """
     if cases < 1:
         raise ValueError(f"a check needs a case, not cases={cases}")
@@ -202,7 +203,8 @@ class _Tally:
             what = "zeros" if place is None else f"argument '{batches.arguments.names[place]}' unchanged"
             raise VacuousCheck(
                 f"{name}: the check cannot fail: {what} as {which} would be right in each of {self._compared:,} cases "
-                f"({batches.tolerance})\n  a smaller tolerance or other arguments, or trivial=({kind!r},) where that is meant"
+                f"({batches.tolerance})\n  a smaller tolerance or other arguments, or trivial=({kind!r},) where that "
+                "is meant"
             )
 
     def checked(self, cases: int) -> Checked:
