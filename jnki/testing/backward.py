@@ -69,6 +69,7 @@ def check_backward(
         BackwardFailure: a cotangent is wrong, or breaks `<w, J v> = <backward(w), v>`.
         VacuousCheck: a planted wrong cotangent is accepted in each case: the check cannot tell.
     """
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     subject, hand = subject_of(forward), subject_of(backward)
     arguments = Arguments(domains, subject.parameters)
     tolerance, check = Tolerance(rtol=rtol, atol=atol), _Check(subject, hand, arguments, reference)
@@ -142,6 +143,7 @@ class _Check:
         return given, wanted, other, tangents, direction, cotangent
 
     def compare(self, name: str, given: Any, wanted: Any, tolerance: Tolerance, case: int) -> None:
+        __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
         lines = []
         for difference in differences(given, wanted, tolerance):
             lines.append(f"  cotangent of '{self._names[difference.output]}': {_described(difference)}")
@@ -151,6 +153,7 @@ class _Check:
 
     def whole_jacobian(self, seed: int) -> bool:
         """Where the forward function only moves elements, the backward kernel gives its Jacobian, bit for bit."""
+        __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
         arrays = [jnp.asarray(a) for a in self._arguments.alone(seed, 0)]
         floats = [arrays[p] for p in float_places(arrays)]
         function = smooth_part(self._call, arrays)

@@ -112,12 +112,11 @@ class Batches:
     def run(self, seed: int, cases: int) -> Iterator[tuple[int, Verdicts]]:
         """The verdicts of cases 0, 1, ... in chunks: the number of the first case of each, and as many as there are."""
         chunk, words = self.chunk_for(cases), seed_words(seed)
-        numbers = [np.arange(start, start + chunk, dtype=np.uint32) for start in range(0, cases, chunk)]
         waiting: tuple[int, Any] | None = None
         progress = _Progress(self.subject.name, cases)
-        for these in numbers:
-            call = self._everything if self.on_host else self._judged
-            started = (int(these[0]), call(words, these))
+        call = self._everything if self.on_host else self._judged
+        for start in range(0, cases, chunk):
+            started = (start, call(words, np.arange(start, start + chunk, dtype=np.uint32)))
             # One chunk is computed while the one before it is looked at.
             if waiting is not None:
                 yield self._finished(waiting, cases, progress)

@@ -203,7 +203,7 @@ class Rows(Domain):
 
 def _times_modulo(places: np.ndarray, stride: jax.Array, size: int, start: jax.Array) -> jax.Array:
     """`(places * stride + start) % size` in uint32: with fewer than 2**23 rows, 64 strides are small enough."""
-    return ((places * stride + start) % np.uint32(size)).astype(jnp.int32)
+    return ((jnp.asarray(places) * stride + start) % np.uint32(size)).astype(jnp.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ def assert_no_fault(fault: Fault) -> None:
     Raises:
         AssertionError: naming the first faulty case of a batch, its row index, the bound and the user's line.
     """
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     if isinstance(fault.site, jax.core.Tracer):
         _check(fault)
         return

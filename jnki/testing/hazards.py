@@ -35,6 +35,7 @@ def check_hazards(
     Raises:
         CheckFailure: it does not; the text names the case, the element, and the buffer or the loops.
     """
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     if not 1 <= poisons <= 2:
         raise ValueError(f"poisons= is 1 or 2, not {poisons}")
     if orders < 0:

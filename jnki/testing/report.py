@@ -96,6 +96,7 @@ class Report:
     outputs: int = 1
     shrunk: list[str] = field(default_factory=list)
     replay: str = ""
+    count: int = 0
 
     def text(self) -> str:
         lines = [self.headline, f"  {self.subject}"]
@@ -104,7 +105,7 @@ class Report:
         rest = self.cases[len(self.failures) :]
         if rest:
             shown = ", ".join(map(str, rest[:8])) + (", ..." if len(rest) > 8 else "")
-            lines.append(f"  and {len(rest):,} more: {shown}")
+            lines.append(f"  and {self.count - len(self.failures):,} more: {shown}")
         lines += self.shrunk
         if self.replay:
             lines += ["to run this case alone:", f"  {self.replay}"]

@@ -61,6 +61,7 @@ def check_transforms(
     Raises:
         TransformFailure: naming the form, the case and the first element that differs.
     """
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     subject, tolerance = subject_of(kernel), Tolerance(ulp=ulp)
     arguments = Arguments(domains, subject.parameters)
     drawn = [[jnp.asarray(a) for a in arguments.alone(seed, case)] for case in range(cases)]
@@ -83,6 +84,7 @@ def check_transforms(
 
 
 def _compare(subject: Subject, name: str, case: int, found: Any, wanted: Any, tolerance: Tolerance) -> None:
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     for what, tol, place in (("", tolerance, 0), (" of the fault record", Tolerance(), 1)):
         different = differences(found[place], wanted[place], tol)
         if different:
@@ -146,6 +148,7 @@ def _forms(call: Call, count: int, names: list[str]) -> dict[str, Callable[[list
 def _derivatives(
     subject: Subject, call: Call, drawn: list[list[Any]], forms: tuple[str, ...], rtol: float, step: float
 ) -> Transformed:
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     excused = elements = directions = 0
     for case, arrays in enumerate(drawn):
         text = forward_and_reverse(call, arrays, seed=case, rtol=rtol)

@@ -26,6 +26,7 @@ def check_variants(kernel: Any, *domains: Any, cases: int = 2, seed: int = 0, ul
     Raises:
         TransformFailure: two variants differ; the text names them, the case and the first element.
     """
+    __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
     subject, tolerance = subject_of(kernel), Tolerance(ulp=ulp)
     arguments = Arguments(domains, subject.parameters)
     drawn = [arguments.alone(seed, case) for case in range(cases)]
