@@ -23,7 +23,7 @@ from tests.benchmarks.timing import Effort, median_ms, ratio, sampled
 CASES = 2**13
 
 
-def by_hand(kernel: Any, reference: Any, draw: Any, accept: Any, chunk: int) -> Callable[[], int]:
+def by_hand(kernel: Any, reference: Any, draw: Any, accept: Any, chunk: int, cases: int) -> Callable[[], int]:
     """What a test engineer writes: draw, run, compare, count, in chunks of one compiled call."""
 
     def one(key: jax.Array) -> Any:
@@ -36,19 +36,21 @@ def by_hand(kernel: Any, reference: Any, draw: Any, accept: Any, chunk: int) -> 
     )
 
     def call() -> int:
-        return sum(int(np.sum(~np.asarray(run(start)))) for start in range(0, CASES, chunk))
+        return sum(int(np.sum(~np.asarray(run(start)))) for start in range(0, cases, chunk))
 
     return call
 
 
-def checked(kernel: Any, domains: Any, reference: Any, tolerance: Tolerance) -> tuple[Callable[[], int], int]:
+def checked(
+    kernel: Any, domains: Any, reference: Any, tolerance: Tolerance, cases: int
+) -> tuple[Callable[[], int], int]:
     """The same with the machinery of `check`, compiled once."""
     batches = batches_of(kernel, domains, reference, tolerance)
 
     def call() -> int:
-        return sum(int((~verdicts.right).sum()) for _, verdicts in batches.run(0, CASES))
+        return sum(int((~verdicts.right).sum()) for _, verdicts in batches.run(0, cases))
 
-    return call, batches.chunk_for(CASES)
+    return call, batches.chunk_for(cases)
 
 
 def gather_case(key: jax.Array) -> Any:
@@ -56,7 +58,7 @@ def gather_case(key: jax.Array) -> Any:
     return jax.random.normal(one, (8, 32)), jax.random.randint(other, (8, 1), 0, 8)
 
 
-def run(effort: Effort) -> None:
+def run(effort: Effort, cases: int = CASES, shrinking: bool = True) -> None:
     """Prints cases per second, and the time that shrinking takes."""
     subjects = {
         "gather 8x32": (
@@ -77,16 +79,16 @@ def run(effort: Effort) -> None:
         ),
     }
     table = Table(
-        f"{CASES:,} cases, drawn, run and compared",
+        f"{cases:,} cases, drawn, run and compared",
         ("kernel", "check / by hand", "NumPy loop / check", "cases per second", "by hand", "NumPy loop"),
     )
     for name, (kernel, domains, reference, draw, tolerance, accept) in subjects.items():
-        check, chunk = checked(kernel, domains, reference, tolerance)
-        hand = by_hand(kernel, reference, draw, accept, chunk)
+        check, chunk = checked(kernel, domains, reference, tolerance, cases)
+        hand = by_hand(kernel, reference, draw, accept, chunk, cases)
         assert check() == 0 and hand() == 0
         samples = sampled({"check": check, "hand": hand}, effort)
         loop = _loop_seconds(domains, reference)
-        rates = [CASES / (median_ms(samples, n) / 1e3) for n in ("check", "hand")]
+        rates = [cases / (median_ms(samples, n) / 1e3) for n in ("check", "hand")]
         table.row(
             name,
             factor(ratio(samples, "check", "hand")),
@@ -94,7 +96,8 @@ def run(effort: Effort) -> None:
             *(f"{rate:,.0f}" for rate in rates),
             f"{1 / loop:,.0f}",
         )
-    _shrinking()
+    if shrinking:
+        _shrinking()
 
 
 def _loop_seconds(domains: Any, reference: Any, cases: int = 500) -> float:
