@@ -10,6 +10,8 @@ import neuronxcc.nki.isa as nisa
 import neuronxcc.nki.language as nl
 import numpy as np
 
+import jnki
+
 CASES, ROWS, PICKS, COLUMNS = 1000, 16, 8, 4
 
 
@@ -48,7 +50,7 @@ def main():
     try:
         fault.raise_if_any()
         raise AssertionError("some case should have faulted")
-    except IndexError as error:
+    except jnki.FaultError as error:
         assert error.batch_element == fault.details()[0].case
         print(f"{int(fault.occurred.sum())} of {CASES} cases faulted. The first of them:")
         print(error, *error.__notes__, sep="\n  ")

@@ -1,7 +1,8 @@
 """jnki: AWS NKI kernels as pure, differentiable JAX functions.
 
 The functional interface is here: `DeviceMemory`, references `hbm`, `sbuf`, `psum`, and one function per instruction.
-Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`.
+Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`. What concerns
+all of them is here too: `use_target`, `use_fault_policy`, `with_backward`, and the errors `RuleError`, `FaultError`.
 
 Names are loaded when they are first used, so that `import jnki` alone does not import JAX.
 """
@@ -17,27 +18,51 @@ if TYPE_CHECKING:
     from jnki.access.ref import hbm as hbm
     from jnki.access.ref import psum as psum
     from jnki.access.ref import sbuf as sbuf
+    from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
+    from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
     from jnki.isa.enums import reduce_cmd as reduce_cmd
     from jnki.isa.gpsimd.affine_select import affine_select as affine_select
+    from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
+    from jnki.isa.gpsimd.local_gather import local_gather as local_gather
+    from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
+    from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
+    from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
+    from jnki.isa.vector.bn_stats import bn_stats as bn_stats
+    from jnki.isa.vector.dropout import dropout as dropout
+    from jnki.isa.vector.max8 import max8 as max8
     from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
+    from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
+    from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
+    from jnki.isa.vector.rand import rand as rand
+    from jnki.isa.vector.random_seed import random_seed as random_seed
+    from jnki.isa.vector.range_select import range_select as range_select
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
+    from jnki.isa.vector.scalar_tensor_tensor import scalar_tensor_tensor as scalar_tensor_tensor
     from jnki.isa.vector.select import select as select
+    from jnki.isa.vector.select_reduce import select_reduce as select_reduce
     from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
+    from jnki.isa.vector.tensor_scalar_reduce import tensor_scalar_reduce as tensor_scalar_reduce
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
+    from jnki.isa.vector.tensor_tensor_scan import tensor_tensor_scan as tensor_tensor_scan
+    from jnki.kernel.fault_policy import use_fault_policy as use_fault_policy
+    from jnki.kernel.with_backward import with_backward as with_backward
     from jnki.memory import DeviceMemory as DeviceMemory
     from jnki.memory import Fault as Fault
+    from jnki.memory import FaultError as FaultError
     from jnki.target import INF2 as INF2
     from jnki.target import TRN1 as TRN1
     from jnki.target import TRN2 as TRN2
@@ -47,6 +72,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DeviceMemory": "jnki.memory",
     "Fault": "jnki.memory",
+    "FaultError": "jnki.memory",
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
     "TRN1": "jnki.target",
@@ -57,25 +83,48 @@ _HOME = {
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",
     "arange": "jnki.access.index",
+    "bn_aggr": "jnki.isa",
+    "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
+    "dma_transpose": "jnki.isa",
+    "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
+    "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",
+    "local_gather": "jnki.isa",
+    "max8": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",
+    "nc_find_index8": "jnki.isa",
+    "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
+    "range_select": "jnki.isa",
+    "rand": "jnki.isa",
+    "random_seed": "jnki.isa",
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
     "sbuf": "jnki.access.ref",
+    "scalar_tensor_tensor": "jnki.isa",
     "select": "jnki.isa",
+    "select_reduce": "jnki.isa",
     "tensor_copy": "jnki.isa",
+    "tensor_partition_reduce": "jnki.isa",
+    "sequence_bounds": "jnki.isa",
+    "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
+    "tensor_scalar_reduce": "jnki.isa",
     "tensor_tensor": "jnki.isa",
+    "use_fault_policy": "jnki.kernel.fault_policy",
+    "use_target": "jnki.default_target",
+    "with_backward": "jnki.kernel.with_backward",
+    "tensor_tensor_scan": "jnki.isa",
 }
 
 __all__ = list(_HOME)
@@ -90,4 +139,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted(["__version__", *_HOME])

@@ -121,6 +121,14 @@ def unwritten(t: ElementType) -> np.number | np.bool_:
     return np.frombuffer(b"\xa5" * t.size_bytes, t.storage)[0]
 
 
+def zero_or_one(x: jax.Array) -> jax.Array:
+    """Booleans as the float32 numbers 1 and 0.
+
+    No conversion: XLA makes a selection of a converted boolean times `y`, and 0 where it should be NaN, or -0.
+    """
+    return lax.select(x, lax.full_like(x, 1, np.float32), lax.full_like(x, 0, np.float32))
+
+
 def cast(x: jax.Array, src: ElementType, dst: ElementType) -> jax.Array:
     """The elements of `x` are of type `dst`: untouched if the types are equal, else by way of float32.
 
@@ -146,7 +154,7 @@ def cast(x: jax.Array, src: ElementType, dst: ElementType) -> jax.Array:
         raise TypeError(f"a cast from {src} takes an array of dtype {src.storage}, not {x.dtype}")
     if src == dst:
         return x
-    value = lax.convert_element_type(x, np.float32)
+    value = zero_or_one(x) if src == bool_ else lax.convert_element_type(x, np.float32)
     if dst == float32:
         return value
     if dst.is_float and dst.size_bytes == 2:

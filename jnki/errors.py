@@ -2,7 +2,7 @@
 
 Every broken rule is one `RuleError`: it carries the rule's documented name, what was given, what is allowed,
 and the user's source line. Run-time faults are not here: they are data (`jnki.memory.Fault`) until the edge of
-a call, where they become a plain `IndexError`.
+a call, where they become a `jnki.FaultError`, which is an `IndexError`.
 """
 
 import inspect

@@ -17,14 +17,17 @@ to install them itself.
 
 import importlib
 import importlib.util
+import logging
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+from jnki.neuronxcc.absent import AbsentModule, reason
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,12 @@ class Alias(MetaPathFinder):
     Attributes:
         prefix: the name that is imported, such as `neuronxcc`.
         served_by: the package that answers, such as `jnki.neuronxcc`.
+        why_absent: of a module below the prefix that it does not have, why; None where there is no such module at all.
     """
 
     prefix: str
     served_by: str
+    why_absent: Callable[[str], str | None] = field(default=lambda name: None, compare=False)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -49,8 +54,11 @@ class Alias(MetaPathFinder):
         """
         if fullname != self.prefix and not fullname.startswith(self.prefix + "."):
             return None
-        real_name = self.served_by + fullname.removeprefix(self.prefix)
-        real = importlib.util.find_spec(real_name)
+        below = fullname.removeprefix(self.prefix).lstrip(".")
+        real_name = f"{self.served_by}.{below}" if below else self.served_by
+        real = _found(real_name, self.served_by)
+        if real is None and (why := self.why_absent(below)) is not None:
+            return ModuleSpec(fullname, _AbsentLoader(why), is_package=True)
         if real is None:
             # Not None: the finders behind this one would load an installed package and mix the two.
             raise ModuleNotFoundError(
@@ -105,13 +113,40 @@ class Unserved(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}: {self.why}", name=fullname)
 
 
-ALIASES: tuple[Alias, ...] = (Alias(prefix="neuronxcc", served_by="jnki.neuronxcc"),)
+def _found(real_name: str, served_by: str) -> ModuleSpec | None:
+    """The spec of a module of the serving package; None where it, or what it would be inside of, is not there."""
+    try:
+        return importlib.util.find_spec(real_name)
+    except ModuleNotFoundError as error:
+        # Of what a module of the serving package imports, nothing is swallowed.
+        if error.name is None or not real_name.startswith(error.name) or not error.name.startswith(served_by):
+            raise
+        return None
+
+
+@dataclass(frozen=True)
+class _AbsentLoader(Loader):
+    """Makes a module whose names can be imported, and raise where they are used."""
+
+    why: str
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return AbsentModule(spec.name, self.why)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+ALIASES: tuple[Alias, ...] = (Alias(prefix="neuronxcc", served_by="jnki.neuronxcc", why_absent=reason),)
 """The dialects that jnki serves under the vendor's names."""
 
 UNSERVED: tuple[Unserved, ...] = (
     Unserved("nki", "jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the package 'nki'"),
 )
 """The dialects that it does not serve yet."""
+# Importing the vendor's package leaves this level behind, and files of kernels use it: `logging.disable(logging.OFF)`.
+_LOGGING_OFF = logging.CRITICAL + 10
+
 PATH = str(pathlib.Path(__file__).resolve().parent / "on_path")
 """A folder for `sys.path`, handed on to spawned processes: importing a dialect from it installs the aliases."""
 
@@ -126,6 +161,8 @@ def install(aliases: Iterable[Alias] = ALIASES) -> None:
     for alias in new:
         for name in alias.modules():
             _refuse_foreign(alias, name)
+    if new and not hasattr(logging, "OFF"):
+        logging.OFF = _LOGGING_OFF  # type: ignore[attr-defined]
     sys.meta_path[:0] = new
     sys.meta_path += [package for package in UNSERVED if package not in sys.meta_path]
 
@@ -149,6 +186,8 @@ def uninstall(aliases: Iterable[Alias] = ALIASES) -> None:
                 del sys.modules[name]
     if not any(isinstance(finder, Alias) for finder in sys.meta_path):
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in UNSERVED]
+        if getattr(logging, "OFF", None) is _LOGGING_OFF:
+            del logging.OFF  # type: ignore[attr-defined]
 
 
 @contextmanager

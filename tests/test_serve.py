@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import logging
 import pickle
 import sys
 from pathlib import Path
@@ -193,6 +194,19 @@ def test_a_block_that_fails_uninstalls():
     with pytest.raises(ZeroDivisionError), serve.serve(VENDOR):
         raise ZeroDivisionError
     assert VENDOR[0] not in sys.meta_path
+
+
+def test_the_level_of_logging_that_the_vendors_package_adds():
+    """Files of kernels say `logging.disable(logging.OFF)` behind their import of `neuronxcc`."""
+    assert not hasattr(logging, "OFF")
+    with serve.serve():
+        assert logging.OFF > logging.CRITICAL
+    assert not hasattr(logging, "OFF")
+    logging.OFF = 70
+    with serve.serve():
+        pass
+    assert logging.OFF == 70
+    del logging.OFF
 
 
 def test_jnki_serves_the_legacy_dialect():

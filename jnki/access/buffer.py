@@ -2,7 +2,7 @@
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jnki.access.lazy import lazy
 from jnki.dtypes import ElementType
@@ -23,6 +23,26 @@ class Space(enum.Enum):
         return self.value
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one block of an on-chip buffer starts, as its author says.
+
+    Attributes:
+        partition: its first partition.
+        byte: its first byte in each of its partitions; in PSUM, of the bank.
+        bank: the bank of PSUM, where a tile starts at partition 0 and byte 0; None in SBUF.
+    """
+
+    partition: int
+    byte: int
+    bank: int | None = None
+
+    def __str__(self) -> str:
+        if self.bank is not None:
+            return f"bank {self.bank}"
+        return f"partition {self.partition}, byte {self.byte}" if self.partition else f"byte {self.byte}"
+
+
 @dataclass(frozen=True)
 class Buffer:
     """A named array in one memory: it has a shape and an element type, and no values.
@@ -33,6 +53,8 @@ class Buffer:
         shape: sizes of all axes, block axes before the partition axis included.
         dtype: element type.
         partition_axis: on chip, the axis that is spread over partitions; 0 in HBM.
+        places: of a buffer that is allocated by hand, where each block starts, in row-major order; they change no
+        value.
     """
 
     name: str
@@ -40,6 +62,8 @@ class Buffer:
     shape: tuple[int, ...]
     dtype: ElementType
     partition_axis: int = 0
+    # Equal buffers have equal names: there is no need to hash hundreds of places with each access.
+    places: tuple[Place, ...] = field(default=(), hash=False)
 
     @lazy
     def size(self) -> int:

@@ -171,7 +171,7 @@ class Index(StandsForNumber):
         return not self.shape
 
     def kind(self) -> type:
-        return type(self)
+        return int
 
     def number(self) -> int:
         if self._is_number:

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jnki.dtypes import zero_or_one
 from jnki.errors import RuleError
 from jnki.isa.enums import engine as Engine
-from jnki.isa.slopes import dead_is_zero, multiply
+from jnki.isa.slopes import dead_is_zero, divide, multiply
 
 VECTOR, SCALAR, GPSIMD = Engine.vector, Engine.scalar, Engine.gpsimd
 
@@ -50,7 +51,7 @@ class Operator:
 
 def _flag(function: Callable[..., Any]) -> Callable[..., jax.Array]:
     """A predicate as the numbers 1.0 and 0.0."""
-    return lambda *operands: function(*operands).astype(jnp.float32)
+    return lambda *operands: zero_or_one(function(*operands))
 
 
 def _fold(function: Callable[[Any, Any], Any], start: int) -> Callable[..., jax.Array]:
@@ -87,15 +88,15 @@ def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:
 
 
 def _any(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return jnp.any(x != 0, axis=axis).astype(jnp.float32)
+    return zero_or_one(jnp.any(x != 0, axis=axis))
 
 
 def _all(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return jnp.all(x != 0, axis=axis).astype(jnp.float32)
+    return zero_or_one(jnp.all(x != 0, axis=axis))
 
 
 def _odd(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return (jnp.sum((x != 0).astype(jnp.int32), axis=axis) % 2).astype(jnp.float32)
+    return zero_or_one(jnp.sum((x != 0).astype(jnp.int32), axis=axis) % 2 == 1)
 
 
 _ALL_OPERATORS = (
@@ -108,7 +109,7 @@ _ALL_OPERATORS = (
     Operator("add", 2, jnp.add, (VECTOR, GPSIMD, SCALAR), reduction=jnp.sum, aliases=("sum",)),
     Operator("subtract", 2, jnp.subtract, reduction=_subtract_all, masked_reduction=_subtract_enabled),
     Operator("multiply", 2, multiply, (VECTOR, GPSIMD, SCALAR), reduction=jnp.prod, identity=1, aliases=("prod",)),
-    Operator("divide", 2, dead_is_zero(jnp.divide), aliases=("true_divide",)),
+    Operator("divide", 2, divide, aliases=("true_divide",)),
     Operator("maximum", 2, jnp.maximum, reduction=jnp.max, identity=-np.inf, aliases=("max", "amax")),
     Operator("minimum", 2, jnp.minimum, reduction=jnp.min, identity=np.inf, aliases=("min", "amin")),
     Operator("equal", 2, _flag(jnp.equal)),

@@ -1,10 +1,12 @@
 """Rules that many instructions share."""
 
 import math
+from typing import Any
 
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
 from jnki.errors import RuleError, not_modelled
+from jnki.isa.bitvec import immediate
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operators import Operator
@@ -139,6 +141,40 @@ def check_bitvec(instruction: Instruction, operator: Operator, *accesses: Access
             f"'{operator.name}' needs bits to shift",
             given=", ".join(str(a.dtype) for a in accesses),
             allowed="integers; a bool has one bit",
+        )
+
+
+def check_number_or_vector(
+    instruction: Instruction, argument: str, operand: Any, operator: Operator, data: Access, target: Target
+) -> None:
+    """The operand beside each element of `data` is a number or a `[P, 1]` tile, as the operator takes it."""
+    if operand is None:
+        raise instruction.error(
+            f"{instruction.name}.{argument}", f"'{operator.name}' needs '{argument}'", allowed="a number or [P, 1]"
+        )
+    if isinstance(operand, Access):
+        check_compute_tile(instruction, argument, operand, target)
+        check_vector(instruction, argument, operand, data)
+    if operator.arity == 1 and operand != 0:
+        raise instruction.error(
+            f"{instruction.name}.{argument}",
+            f"'{operator.name}' has one operand, the data",
+            given=f"{argument}={operand}",
+            allowed=f"{argument}=0.0",
+        )
+
+
+def check_immediate(
+    instruction: Instruction, argument: str, operand: Access | float, operator: Operator, data: Access
+) -> None:
+    """A number beside a bitvec operator has bits in the type of the data."""
+    works_on_bits = operator.is_bitvec and operator.arity == 2
+    if works_on_bits and not isinstance(operand, Access) and immediate(operand, data.dtype) is None:
+        raise instruction.error(
+            f"{instruction.name}.{argument}",
+            f"'{operator.name}' works on bits, and '{argument}' has none that fit",
+            given=f"{argument}={operand} beside data of {data.dtype}",
+            allowed=f"an integer of {8 * data.dtype.size_bytes} bits, or a [P, 1] tile of integers",
         )
 
 

@@ -13,7 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.custom_derivatives import SymbolicZero
+
+from jnki.isa.quotient import quotient
 
 # An infinite slope is the product of these two; sums of a few of the former are still finite.
 _LARGE = 2.0**100
@@ -31,28 +34,21 @@ def dead_is_zero(function: Function) -> Function:
     Args:
         function: of one or more float32 arrays that broadcast, element by element.
     """
-    inner = _of_equal_shapes(function)
-
-    @wraps(function)
-    def outer(*operands: Any) -> jax.Array:
-        return inner(*jnp.broadcast_arrays(*operands))
-
-    return outer
+    return _with_terms(function, lambda i, primals, tangent: _scaled(_slope(function, i), primals, tangent))
 
 
-def _of_equal_shapes(function: Function) -> Function:
+def _with_terms(function: Function, term: Callable[[int, tuple[Any, ...], Any], jax.Array]) -> Function:
+    """`function`, whose tangent is the sum of what `term` makes of each operand's tangent that is not zero."""
+
     @jax.custom_jvp
-    def differentiable(*operands: jax.Array) -> jax.Array:
+    @wraps(function)
+    def differentiable(*operands: Any) -> jax.Array:
         return function(*operands)
 
-    def rule(primals: tuple[jax.Array, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, Any]:
-        terms = [
-            _scaled(_slope(function, i), primals, tangent)
-            for i, tangent in enumerate(tangents)
-            if not isinstance(tangent, SymbolicZero)
-        ]
+    def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, Any]:
+        terms = [term(i, primals, t) for i, t in enumerate(tangents) if not isinstance(t, SymbolicZero)]
         value = differentiable(*primals)
-        return value, sum(terms[1:], terms[0]) if terms else jnp.zeros_like(value)
+        return value, jnp.broadcast_to(sum(terms[1:], terms[0]), value.shape) if terms else jnp.zeros_like(value)
 
     differentiable.defjvp(rule, symbolic_zeros=True)
     return differentiable
@@ -72,57 +68,87 @@ def _slope(function: Function, i: int) -> Function:
 
 def _scaled(slope: Function, primals: tuple[jax.Array, ...], tangent: jax.Array) -> jax.Array:
     """`tangent` times the slope, linear in `tangent`, and zero where it is zero."""
-
-    # Two halves: equal, but where the slope is NaN. There they overflow to opposite infinities, whose sum is NaN.
-    up, down = (_bounded(slope, nan)(*primals) for nan in (_LARGE, -_LARGE))
-    beyond = _beyond(slope(*primals), 0.5)
-    return tangent * up * beyond + tangent * down * beyond
+    return _times(_bounded(slope), lax.stop_gradient(slope(*primals)), primals, tangent)
 
 
-def _beyond(slope: jax.Array, otherwise: float) -> jax.Array:
-    """What takes a bounded slope back beyond all numbers, where it came from there."""
-    return jnp.where(jnp.isfinite(slope), jnp.float32(otherwise), _HUGE)
+def _times(bounded: Function, slope: jax.Array, primals: tuple[jax.Array, ...], tangent: jax.Array) -> jax.Array:
+    """`tangent` times a slope at `primals`, whose derivatives are those of `bounded`.
+
+    What the products are made of is computed again where a gradient needs it: one array is kept, as for an ordinary
+    product, not one for each factor.
+    """
+
+    def product(slope: jax.Array, tangent: jax.Array, *primals: jax.Array) -> jax.Array:
+        return _blown_up(tangent, bounded(slope, *primals), slope, jnp.isfinite(slope))
+
+    return jax.checkpoint(product, prevent_cse=False)(slope, tangent, *primals)
 
 
-def _bounded(function: Function, nan: float) -> Function:
-    """An elementwise function with infinities as large numbers and NaN as `nan`; so all of its derivatives."""
-
-    @jax.custom_jvp
-    def bounded(*operands: jax.Array) -> jax.Array:
-        return jnp.nan_to_num(function(*operands), nan=nan, posinf=_LARGE, neginf=-_LARGE)
-
-    def rule(primals: tuple[jax.Array, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, Any]:
-        terms = [
-            tangent * _bounded(_slope(function, i), nan)(*primals)
-            for i, tangent in enumerate(tangents)
-            if not isinstance(tangent, SymbolicZero)
-        ]
-        value = bounded(*primals)
-        return value, sum(terms[1:], terms[0]) if terms else jnp.zeros_like(value)
-
-    bounded.defjvp(rule, symbolic_zeros=True)
-    return bounded
+def _blown_up(tangent: Any, bounded: jax.Array, slope: jax.Array, is_number: jax.Array) -> jax.Array:
+    """`tangent * bounded`, beyond all numbers where `is_number` is false, and NaN where the slope is."""
+    # Equal halves, but where the slope is NaN: there they overflow to opposite infinities, whose sum is NaN.
+    opposite = jnp.where(jnp.isnan(slope), -bounded, bounded)
+    beyond = jnp.where(is_number, jnp.float32(0.5), _HUGE)
+    tangent = _whole(tangent, bounded)
+    return tangent * bounded * beyond + tangent * opposite * beyond
 
 
-@jax.custom_jvp
-def multiply(a: Any, b: Any) -> jax.Array:
-    """`a * b` with the same law, for operands that broadcast.
+def _whole(tangent: Any, bounded: jax.Array) -> jax.Array:
+    """`tangent`, selected by what always holds.
 
-    Multiplication is what kernels do most, so it has one product per operand instead of two: the derivative by what
+    Going backwards the selection comes last, behind the products. XLA takes products that a sum follows into the loop
+    of the sum, but no selections: it would write each of the factors to memory instead of the one product.
+    """
+    return jnp.where(jnp.abs(lax.stop_gradient(bounded)) <= _HUGE, tangent, 0)
+
+
+def _bounded(function: Function) -> Function:
+    """Of the value of an elementwise function and its operands: the value, infinities and NaN as large numbers.
+
+    So are all its derivatives, which are those of the function by its operands.
+    """
+
+    def value_alone(value: jax.Array, *operands: jax.Array) -> jax.Array:
+        return jnp.nan_to_num(value, nan=_LARGE, posinf=_LARGE, neginf=-_LARGE)
+
+    def term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
+        _, *operands = primals
+        slope = _slope(function, i - 1)
+        return tangent * _bounded(slope)(lax.stop_gradient(slope(*operands)), *operands)
+
+    return _with_terms(value_alone, term)
+
+
+def _multiply_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
+    """Multiplication is what kernels do most, so it has one product per operand instead of two: the derivative by what
     NaN was multiplied with is infinite, not NaN.
     """
-    return jnp.multiply(a, b)
+
+    def product(other: Any, tangent: Any) -> jax.Array:
+        bounded = _OTHER(lax.stop_gradient(other), other)
+        return _whole(tangent, bounded) * bounded * jnp.where(jnp.isfinite(other), jnp.float32(1), _HUGE)
+
+    return jax.checkpoint(product, prevent_cse=False)(primals[1 - i], tangent)
 
 
-def _multiply_rule(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[jax.Array, Any]:
-    value = multiply(*primals)
-    terms = [
-        tangent * _bounded(lambda x: x, _LARGE)(other) * _beyond(other, 1.0)
-        for other, tangent in zip(reversed(primals), tangents)
-        if not isinstance(tangent, SymbolicZero)
-    ]
-    total = sum(terms[1:], terms[0]) if terms else jnp.zeros_like(value)
-    return value, jnp.broadcast_to(total, value.shape)
+def _divide_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
+    """The quotient is a factor of the second slope, and an output: nothing of its size is kept beside it."""
+    a, b = primals
+    if i == 0:
+        return _scaled(jnp.reciprocal, (b,), tangent)
+
+    def product(value: jax.Array, inverse: jax.Array, tangent: jax.Array, a: Any, b: Any) -> jax.Array:
+        is_number = jnp.isfinite(value)
+        # An infinite quotient stays so beside an inverse that rounds to zero.
+        factor = jnp.where(is_number, _INVERSE(inverse, b), jnp.copysign(jnp.float32(1), inverse))
+        is_number &= jnp.isfinite(inverse)
+        return _blown_up(tangent, _QUOTIENT(value, a, b), value, is_number) * -factor
+
+    value, inverse = (lax.stop_gradient(x) for x in (quotient(a, b), jnp.reciprocal(b)))
+    return jax.checkpoint(product, prevent_cse=False)(value, inverse, tangent, a, b)
 
 
-multiply.defjvp(_multiply_rule, symbolic_zeros=True)
+_OTHER, _QUOTIENT, _INVERSE = (_bounded(f) for f in (lambda x: x, jnp.divide, jnp.reciprocal))
+
+multiply = _with_terms(jnp.multiply, _multiply_term)
+divide = _with_terms(quotient, _divide_term)

@@ -2,16 +2,17 @@
 
 how the kernel is called                       what a fault does
 --------------------------------------------   -------------------------------------------------------
-with concrete arrays, also under plain grad    IndexError
+with concrete arrays, also under plain grad    FaultError, an IndexError
 kernel.with_fault(...), anywhere               returned beside the outputs
 under jit, vmap, scan, ... ("poison")          float outputs and all gradients through them turn NaN;
                                                where an output is of integers, a host callback raises;
                                                checkify and chexify see a failed check
+the same, with on_fault("nan")                 float outputs and all gradients turn NaN, and nothing else; with an
+                                               output of integers a RuleError
 the same, with on_fault("callback")            a host callback raises: JAX wraps the IndexError in an error of its own
 """
 
 import contextlib
-import enum
 from typing import Any
 
 import jax
@@ -20,8 +21,10 @@ import numpy as np
 from jax import lax
 from jax.experimental import checkify
 
+from jnki.errors import RuleError
+from jnki.kernel.fault_policy import FaultPolicy
 from jnki.lower.explicit_mesh import on_automatic_axes
-from jnki.memory import Fault
+from jnki.memory import Fault, FaultError
 
 # Under vmap, cond and while_loop run what a case did not take, and throw it away: nothing here can tell.
 UNTAKEN = (
@@ -30,20 +33,27 @@ UNTAKEN = (
 )
 
 
-class FaultPolicy(enum.Enum):
-    """What a fault does to a plain call inside somebody's transformation, where nothing can be raised."""
-
-    POISON = "poison"
-    CALLBACK = "callback"
-
-
 def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, kernel: str) -> tuple[jax.Array, ...]:
-    """The outputs, with the fault made visible in the way that `policy` says."""
-    _check(fault, kernel)
+    """The outputs, with the fault made visible in the way that `policy` says.
+
+    Raises:
+        RuleError: "nan" was asked for, and an output is of integers.
+    """
+    has_integers = not all(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs)
+    if policy is FaultPolicy.NAN:
+        if has_integers:
+            raise RuleError(
+                "fault.policy",
+                f"kernel '{kernel}' has an output of integers, which cannot say that a row index was out of bounds",
+                given='the policy "nan"',
+                allowed='kernel.with_fault, or the policies "poison" and "callback"',
+            )
+    else:
+        _check(fault, kernel)
     if policy is FaultPolicy.CALLBACK:
         _call_back(fault)
         return outputs
-    if not all(jnp.issubdtype(o.dtype, jnp.floating) for o in outputs):
+    if has_integers:
         _call_back(fault)
     return tuple(poisoned(o, fault.occurred) for o in outputs)
 
@@ -115,6 +125,7 @@ def _raise(fault: Fault) -> None:
     """Raises what a plain call does, with the notes in the text: JAX quotes the text alone."""
     try:
         fault.raise_if_any()
-    except IndexError as error:
+    except FaultError as error:
         notes = [*error.__notes__, UNTAKEN] if np.ndim(fault.site) else error.__notes__
-        raise IndexError("\n".join([str(error), *notes])) from None
+        attributes = {name: value for name, value in vars(error).items() if name != "__notes__"}
+        raise FaultError("\n".join([str(error), *notes]), **attributes) from None

@@ -8,6 +8,7 @@ Equality does not: `True == 1 == 1.0`, `0.0 == -0.0`, a NaN differs from itself,
     functions, classes, modules      the very object
     objects that compare by ==       type and state: a frozen dataclass made anew is the same argument
     objects that compare by `is`     the very object, and its state: one that was changed is another argument
+    kernels                          what their `__carried__` names: the function, grid, target and policy
 """
 
 import collections
@@ -84,6 +85,9 @@ class _Reader:
             raise TypeError(f"it holds more than {MAX_PARTS} values, and every call has to read them all")
         if isinstance(value, _BY_IDENTITY):
             return Same(value)
+        carried = getattr(type(value), "__carried__", None)
+        if carried is not None:
+            return Same(type(value)), self._keys(carried(value))
         if id(value) in self._open:
             return Same(Same), self._open[id(value)]
         self._open[id(value)] = len(self._open)

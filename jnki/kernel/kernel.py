@@ -8,66 +8,56 @@ import operator
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import jax
 import numpy as np
 
 from jnki.default_target import default_target
 from jnki.dtypes import element_type
-from jnki.errors import RuleError, misfit
-from jnki.kernel.arguments import Arguments, flatten, quick_key
-from jnki.kernel.cache import Cache
-from jnki.kernel.edge import FaultPolicy, report
-from jnki.kernel.recording import record_kernel
+from jnki.errors import RuleError
+from jnki.kernel.edge import report
+from jnki.kernel.entries import Entries, Entry
+from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
+from jnki.kernel.options import Option, with_option
+from jnki.kernel.pieces import is_long
+from jnki.kernel.with_fault import WithFault
+from jnki.kernel.written_back import check_writable, written_back
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
 from jnki.program.program import Program
 from jnki.record.annotations import check_annotations
 from jnki.record.recorder import current, is_recording
 from jnki.target import Target
+from jnki.target import target as target_named
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What one set of shapes, types, static arguments, target and grid was recorded and lowered to.
-
-    Attributes:
-        program: the recorded kernel.
-        run: the jitted pure function.
-        rebuild_outputs: makes the kernel's return value from a flat tuple.
-        single: whether the return value is one bare tensor.
-        may_fault: whether a call has to look at the fault record.
-    """
-
-    program: Program
-    run: Any
-    structure: Any
-    single: bool
-    may_fault: bool
-
-    def outputs(self, flat: Any) -> Any:
-        return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat))
-
-
-class Kernel:
+class Kernel(Generic[P, R]):
     """A kernel: call it with arrays, index it with a launch grid, or look at what it records.
 
     NumPy arrays in give NumPy arrays out, JAX arrays in give JAX arrays out. It works under `jax.jit`, `vmap`,
     `grad`, `scan` and `shard_map`, and inside another kernel. Arguments that are not arrays are static.
 
+    With `out_parameters` it may write its parameters, and where it returns nothing, those that it writes are its
+    outputs: they are returned, and NumPy arrays among the arguments are overwritten with them.
+
     What was recorded is remembered, up to a bound, until `jax.clear_caches()`. Like a function, a kernel is pickled by
-    the name of its module and its own, with its grid, target and policy; a copy of it is the kernel itself.
+    the name of its module and its own, with its grid, target and policy; a copy of it is the kernel itself, and so is
+    a kernel with the same grid, target and policy: `kernel[4] is kernel[4]`.
     """
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, R],
         *,
         grid: tuple[int, ...] = (),
         target: Target | None = None,
-        policy: FaultPolicy = FaultPolicy.POISON,
+        policy: FaultPolicy | None = None,
+        options: frozenset[Option] = frozenset(),
+        out_parameters: bool = False,
     ):
         self._original = function
         self._function = check_annotations(function)
@@ -75,17 +65,20 @@ class Kernel:
         self._grid = grid
         self._target = target
         self._policy = policy
+        self._options = options
         self._bound: tuple[Any, ...] = ()
-        self._cache: Cache[Entry] = Cache()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.__qualname__ = getattr(function, "__qualname__", self.__name__)
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
         self.__signature__ = self._signature
+        self._entries = Entries(self._function, self.__name__, out_parameters)
+        # JAX remembers what it has compiled by the object that it was given: the same grid must be the same object.
+        self._variants: dict[Any, Kernel[P, R]] = {self._settings: self}
 
     @property
-    def function(self) -> Callable[..., Any]:
+    def function(self) -> Callable[P, R]:
         """The Python function that is recorded."""
         return self._function
 
@@ -98,7 +91,20 @@ class Kernel:
         """What the kernel is checked against: its own target, else the default one."""
         return self._target or default_target()
 
-    def __getitem__(self, grid: Any) -> "Kernel":
+    @property
+    def options(self) -> frozenset[Option]:
+        """What decorators of NKI ask of the vendor's compiler: they change what is checked, and no value."""
+        return self._options
+
+    def with_option(self, option: Option) -> "Kernel[P, R]":
+        """This kernel with one option more; it is recorded anew.
+
+        Raises:
+            RuleError: the option does not go with the others.
+        """
+        return self._with(_options=with_option(self._options, option, self.__name__))
+
+    def __getitem__(self, grid: Any) -> "Kernel[P, R]":
         """This kernel with an SPMD launch grid: `kernel[4, 2](x)` runs eight instances."""
         sizes = tuple(int(operator.index(n)) for n in (grid if isinstance(grid, tuple) else (grid,)))
         if any(n < 1 for n in sizes):
@@ -110,29 +116,38 @@ class Kernel:
             )
         return self._with(_grid=sizes)
 
-    def on_fault(self, policy: str) -> "Kernel":
-        """This kernel with a policy for faults inside a transformation: "poison" (the default) or "callback".
+    def on_fault(self, policy: PolicyName) -> "Kernel[P, R]":
+        """This kernel with a policy for faults inside a transformation, whatever `use_fault_policy` says.
 
         Raises:
             ValueError: there is no such policy.
         """
-        names = [known.value for known in FaultPolicy]
-        if policy not in names:
-            raise ValueError(
-                f"kernel '{self.__name__}': {policy!r} is not a policy for faults\n  allowed: {', '.join(names)}"
-            )
-        return self._with(_policy=FaultPolicy(policy))
+        return self._with(_policy=fault_policy(policy, f"kernel '{self.__name__}'"))
 
-    def _with(self, **changes: Any) -> "Kernel":
-        made = object.__new__(Kernel)
+    def on_target(self, spec: Target | str) -> "Kernel[P, R]":
+        """This kernel checked against a target, a `Target` or its name: `kernel.on_target("trn1")(x)`.
+
+        Raises:
+            ValueError: no target has that name.
+        """
+        return self._with(_target=target_named(spec))
+
+    def _with(self, **changes: Any) -> "Kernel[P, R]":
+        made: Kernel[P, R] = object.__new__(Kernel)
         vars(made).update(vars(self), **changes)
-        return made
+        # What is found there depends on the settings.
+        vars(made).pop("with_fault", None)
+        return made if made._bound else self._variants.setdefault(made._settings, made)
+
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        return self._grid, self._target, self._policy, self._options
 
     def __carried__(self) -> tuple[Any, ...]:
-        """What a kernel that calls this one can carry in it from one iteration of a loop to the next."""
-        return (self._function, *self._bound)
+        """What tells this kernel from others: in a call's key, and where a loop carries it to the next iteration."""
+        return (self._function, *self._settings, *self._bound)
 
-    def __get__(self, instance: Any, owner: Any = None) -> "Kernel":
+    def __get__(self, instance: Any, owner: Any = None) -> "Kernel[..., R]":
         """In a class, a method: the instance becomes the first argument."""
         if instance is None:
             return self
@@ -141,10 +156,10 @@ class Kernel:
 
     # Copying and pickling.
 
-    def __copy__(self) -> "Kernel":
+    def __copy__(self) -> "Kernel[P, R]":
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Kernel":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Kernel[P, R]":
         return self._with(_bound=copy.deepcopy(self._bound, memo)) if self._bound else self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -162,36 +177,45 @@ class Kernel:
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        settings = {"_grid": self._grid, "_target": self._target, "_policy": self._policy, "_bound": self._bound}
+        kept = ("_grid", "_target", "_policy", "_options", "_bound")
+        settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
     # Calling.
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The kernel's outputs.
 
         Raises:
             RuleError: the kernel breaks a rule (while it is recorded).
-            IndexError: a row index is out of bounds and the arrays are concrete. Inside a transformation see
+            FaultError: a row index is out of bounds and the arrays are concrete. Inside a transformation see
                 `with_fault` and `on_fault`.
         """
-        if is_recording():
-            return self._inline(args, kwargs)
+        return cast(R, self._inline(args, kwargs) if is_recording() else self._call(args, kwargs))
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         entry, arrays = self._entry(args, kwargs)
+        if entry.updated:
+            check_writable(entry, arrays, self.__name__)
         if not entry.may_fault:
-            return entry.outputs(_like_inputs(entry.run(*arrays), arrays))
+            return entry.outputs(written_back(entry, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
-            flat = report(flat, fault, self._policy, entry.program.name)
+            flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
         else:
             fault.raise_if_any()
-        return entry.outputs(_like_inputs(flat, arrays))
+        return entry.outputs(written_back(entry, _like_inputs(flat, arrays), arrays))
 
-    def with_fault(self, *args: Any, **kwargs: Any) -> tuple[Any, Fault]:
-        """The outputs and the fault record, whatever happened; nothing is raised or poisoned.
+    @functools.cached_property
+    def with_fault(self) -> WithFault[P, R]:
+        """A function of the same arguments: the outputs and the fault record, whatever happened.
 
-        Under `vmap` the record has one entry per case. `fault.raise_if_any()` raises what a plain call would.
+        Nothing is raised or poisoned. Under `vmap` the record has one entry per case, and `fault.raise_if_any()` raises
+        what a plain call would.
         """
+        return WithFault(self, self._call_with_fault)
+
+    def _call_with_fault(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Fault]:
         entry, arrays = self._entry(args, kwargs)
         flat, fault = entry.run(*arrays) if entry.may_fault else (entry.run(*arrays), Fault())
         return entry.outputs(_like_inputs(flat, arrays)), fault
@@ -206,7 +230,8 @@ class Kernel:
         Its results are the flat outputs, or (flat outputs, fault) where the program can fault.
         """
         entry, arrays = self._entry(args, kwargs)
-        return entry.run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
+        run = jax.jit(entry.run) if is_long(entry.program) else entry.run
+        return run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
 
     def pure(self, *args: Any, **kwargs: Any) -> Lowered:
         """The lowered function itself: from the array arguments to (flat outputs, fault), not jitted."""
@@ -229,59 +254,20 @@ class Kernel:
                 allowed="the same target, or a kernel that names none",
             )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
+        around = recorder.keeps_places
+        recorder.keeps_places = around and Option.FORCE_AUTO_ALLOC not in self._options
         try:
             return self._function(*self._bound, *args, **kwargs)
         finally:
+            recorder.keeps_places = around
             recorder.kernel_code.pop()
 
-    # The cache.
-
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        target = self._target or default_target()
-        args = (*self._bound, *args)
-        quick = None if kwargs else quick_key(args)
-        entry = None if quick is None else self._cache.get((quick, self._grid, target))
-        if entry is not None:
-            return entry, [a for a in args if isinstance(a, (np.ndarray, jax.Array))]
-        bound, arguments = self._bind(args, kwargs)
-        key = (arguments.key, self._grid, target)
-        entry = self._cache.get(key)
-        if entry is None:
-            entry = self._record(bound, arguments, target)
-            self._cache.put(key, entry)
-        # Without binding nobody sees an array that is a default.
-        if quick is not None and len(arguments.arrays) == sum(isinstance(a, (np.ndarray, jax.Array)) for a in args):
-            self._cache.put((quick, self._grid, target), entry)
-        return entry, arguments.arrays
-
-    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError:
-            raise TypeError(misfit(self._signature, f"kernel {self.__name__}", args, kwargs)) from None
-        bound.apply_defaults()
-        return dict(bound.arguments), flatten(dict(bound.arguments), self.__name__)
-
-    def _record(self, bound: dict[str, Any], arguments: Arguments, target: Target) -> Entry:
-        program, structure = record_kernel(self._function, self._signature, bound, arguments, self._grid, target)
-        single = structure == jax.tree.structure(0)
-        pure = lower_program(program)
-        run = jax.jit(pure if program.may_fault else _outputs_only(pure))
-        return Entry(program, run, structure, single, program.may_fault)
+        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""
         return f"<kernel {self.__name__}{grid}>"
-
-
-def _outputs_only(pure: Lowered) -> Callable[..., Any]:
-    """Four arrays of a fault record that cannot hold anything would cost more than a small kernel."""
-
-    @functools.wraps(pure)
-    def function(*arrays: Any) -> Any:
-        return pure(*arrays)[0]
-
-    return function
 
 
 def _like_inputs(flat: Any, arrays: Any) -> Any:
@@ -308,7 +294,7 @@ def _at(module: Any, qualname: str) -> Any:
     return functools.reduce(getattr, qualname.split("."), module)
 
 
-def _by_name(module: str, qualname: str, settings: dict[str, Any]) -> Kernel:
+def _by_name(module: str, qualname: str, settings: dict[str, Any]) -> Kernel[..., Any]:
     """The kernel of that name, with the settings of the one that was pickled."""
     found = _at(importlib.import_module(module), qualname)
     return (found if isinstance(found, Kernel) else Kernel(found))._with(**settings)

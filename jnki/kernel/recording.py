@@ -9,16 +9,20 @@ import jax
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Space
+from jnki.analysis.by_hand import check_allocated_by_hand
 from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
+from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.no_tensor import no_tensor
+from jnki.kernel.options import Option
 from jnki.program.program import Parameter, Program
 from jnki.record.attempts import record
 from jnki.record.grid import run_grid
 from jnki.record.python_state import PythonState
 from jnki.record.recorder import Recorder
+from jnki.record.reroll.reroll import rerolled
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target
@@ -33,12 +37,17 @@ def record_kernel(
     arguments: Arguments,
     grid: tuple[int, ...],
     target: Target,
+    options: frozenset[Option] = frozenset(),
+    *,
+    out_parameters: bool = False,
 ) -> tuple[Program, Any]:
     """The program of `function` for these arguments, and the structure in which its outputs are returned.
 
     Args:
         bound: arguments by parameter name, defaults applied.
         arguments: the same, flattened.
+        out_parameters: whether a kernel that returns nothing gives out the parameters that it writes, all of which it
+            may write.
 
     Raises:
         RuleError: the kernel breaks a rule.
@@ -52,10 +61,13 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
-        recorder = Recorder(target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled)
+        keeps_places = Option.FORCE_AUTO_ALLOC not in options
+        recorder = Recorder(
+            target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+        )
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
-            recorder.add_parameter(parameter.buffer, parameter.mutable)
+            recorder.add_parameter(parameter.buffer, out_parameters or parameter.mutable)
         return recorder
 
     def attempt(recorder: Recorder) -> tuple[Program, Any]:
@@ -74,16 +86,26 @@ def record_kernel(
             return tuple(_output(value, recorder, definition) for value in outputs), structure
 
         accesses, structure = _common_outputs(run_grid(recorder, instance), definition)
+        known = parameters
+        if out_parameters:
+            known = tuple(Parameter(p.buffer, p.mutable or p.buffer.name in recorder.written) for p in parameters)
+            if not accesses:
+                accesses = tuple(Access.whole(p.buffer) for p in known if p.buffer.name in recorder.written)
+                structure = jax.tree.structure(0 if len(accesses) == 1 else (0,) * len(accesses))
         body = recorder.finished_body({a.buffer.name for a in accesses})
-        _check_written(recorder, parameters, accesses, definition)
+        _check_written(recorder, known, accesses, definition)
         check_dependencies(body)
         check_capacity(body, target)
+        if Option.STACK_ALLOCATOR not in options:
+            check_allocated_by_hand(body)
+        check_lifetimes(body, target)
+        body, buffers = rerolled(body, tuple(recorder.scopes[0].buffers), {a.buffer.name for a in accesses})
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,
             grid=grid,
-            parameters=parameters,
-            buffers=tuple(recorder.scopes[0].buffers),
+            parameters=known,
+            buffers=buffers,
             body=body,
             outputs=accesses,
         )

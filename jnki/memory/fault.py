@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jnki.memory.fault_error import FaultError
 from jnki.memory.loops import MAX_LOOP_DEPTH
 from jnki.memory.sites import NO_SITE, Site, intern, known_site
 
@@ -86,7 +87,7 @@ class Fault:
         """Returns where nothing is wrong.
 
         Raises:
-            IndexError: the first fault (of the first faulty case of a batch), with the tensor, row index, axis,
+            FaultError: the first fault (of the first faulty case of a batch), with the tensor, row index, axis,
                 axis size, user's line and batch element as notes and as attributes.
         """
         faults = self.details()
@@ -116,12 +117,19 @@ class FaultDetails:
         start = self.site.offset.evaluate(values.__getitem__)
         return int(start + self.index * self.site.index_step + self.row * self.site.row_step)
 
-    def error(self, faulty_cases: int = 1, batched: bool = False) -> IndexError:
+    def error(self, faulty_cases: int = 1, batched: bool = False) -> FaultError:
         site = self.site
-        error: Any = IndexError(f"index {self.flat_index} is out of bounds for axis 0 with size {site.size}")
-        error.tensor, error.axis, error.axis_size = site.tensor, site.axis, site.axis_size
-        error.row_index, error.row, error.location = self.index, self.row, site.location
-        error.instruction, error.batch_element = site.instruction, self.case if batched else None
+        error = FaultError(
+            f"index {self.flat_index} is out of bounds for axis 0 with size {site.size}",
+            instruction=site.instruction,
+            tensor=site.tensor,
+            axis=site.axis,
+            axis_size=site.axis_size,
+            row=self.row,
+            row_index=self.index,
+            batch_element=self.case if batched else None,
+            location=site.location,
+        )
         error.add_note(
             f"{site.instruction}: row {self.row} of '{site.operand}' has row index {self.index}, out of bounds for "
             f"axis {site.axis} of tensor '{site.tensor}' with size {site.axis_size}"

@@ -25,14 +25,19 @@ from jnki.source import Location
 from jnki.target import Target
 
 _COMMENT_COLUMN = 72
+_TILES_SHOWN = 4
 
 
 class LoopKind(enum.Enum):
-    """Who wrote the loop; lowering treats all alike, rules about parallel iterations do not."""
+    """Who wrote the loop; lowering treats all alike, rules about parallel iterations do not.
+
+    `FOUND` is none of the source's: a long run of instructions that repeat was recorded, and is one again.
+    """
 
     AFFINE = "affine_range"
     SEQUENTIAL = "sequential_range"
     GRID = "program_id"
+    FOUND = "re-rolled"
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,14 @@ def _declaration(buffer: Buffer) -> str:
     shape = ", ".join(
         f"par_dim({n})" if axis == buffer.partition_axis and axis else str(n) for axis, n in enumerate(buffer.shape)
     )
-    return f"{buffer.name}: {buffer.space} {buffer.dtype}[{shape}]"
+    return f"{buffer.name}: {buffer.space} {buffer.dtype}[{shape}]{_places(buffer)}"
+
+
+def _places(buffer: Buffer) -> str:
+    """Where a buffer that is allocated by hand is: its physical tiles, the first few of them."""
+    tiles = list(dict.fromkeys(map(str, buffer.places)))
+    more = f" and {len(tiles) - _TILES_SHOWN} more" if len(tiles) > _TILES_SHOWN else ""
+    return f" at {', '.join(tiles[:_TILES_SHOWN])}{more}" if tiles else ""
 
 
 def _block(nodes: tuple[Node, ...], indent: str, target: Target) -> Iterator[str]:

@@ -15,6 +15,7 @@ from jnki.program.program import Loop, LoopKind, Node
 from jnki.record.frame_state import FrameState
 from jnki.record.passes import Passes
 from jnki.record.same_body import same_body
+from jnki.record.traced_once import Bodies
 from jnki.source import Location, user_frame, user_location
 
 _LOOP = re.compile(r"^for\s+(\w+)\s+in\b")
@@ -57,6 +58,7 @@ class Blocks:
     names: dict[str, int] = field(default_factory=dict)
     # Iterations of unrolled loops around what is recorded now, as a fault's `Site` has them.
     iterations: tuple[tuple[int, str, int], ...] = ()
+    bodies: Bodies = field(default_factory=Bodies)
     _keys: dict[Symbol, Any] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _passes: Passes = field(default_factory=Passes)
@@ -86,9 +88,12 @@ class Blocks:
         """
         if kind is None or key in self.unrolled or len(values) <= 1:
             name = _loop_name()
-            for number, value in enumerate(values):
-                with self._iteration(name, number):
-                    yield value
+            with self.bodies.loop() as body:
+                for number, value in enumerate(values):
+                    if kind is not None:
+                        body.start()
+                    with self._iteration(name, number):
+                        yield value
             return
         location = user_location()
         symbol = self.new_symbol("i", len(values), key)
@@ -220,7 +225,7 @@ class Blocks:
     def instances(self, axis: int, program: Index | int) -> Iterator[None]:
         """Inside, the kernel runs as the instance (or all the instances) with this index on one axis of the grid."""
         self.programs[axis] = program
-        if isinstance(program, int):
+        if not isinstance(program, Index):
             scope = Scope(self.scope.nodes, self.scope.buffers)
             self._enter(scope)
             around = self.iterations

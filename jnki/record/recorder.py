@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from jnki.access.buffer import Buffer, Space
+from jnki.access.buffer import Buffer, Place, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.dtypes import ElementType
 from jnki.errors import OutsideKernelError
@@ -35,7 +35,9 @@ class Recorder(Blocks):
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
+        constants: names of the tensors that hold constants.
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
+        keeps_places: whether buffers keep the places that their author gives; `force_auto_alloc` ignores them.
         written: names of all buffers that any instruction writes.
     """
 
@@ -44,7 +46,9 @@ class Recorder(Blocks):
     handle: Callable[..., Any]
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
     kernel_code: list[Any] = field(default_factory=list)
+    keeps_places: bool = True
     written: set[str] = field(default_factory=set)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
@@ -52,6 +56,8 @@ class Recorder(Blocks):
     _shared: dict[Any, Buffer] = field(default_factory=dict)
     _shared_here: list[Any] = field(default_factory=list)
     _registers: dict[str, Buffer] = field(default_factory=dict)
+    # Where each buffer in PSUM was made, as long as nothing writes to it: a block, and a position in it.
+    _unwritten: dict[str, tuple[list[Node], int]] = field(default_factory=dict)
 
     def make_buffer(
         self,
@@ -60,10 +66,13 @@ class Recorder(Blocks):
         dtype: ElementType,
         partition_axis: int = 0,
         name: str = "",
+        places: tuple[Place, ...] = (),
     ) -> Buffer:
         """A new buffer in the current scope."""
-        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis)
+        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis, places)
         self.scope.buffers.append(buffer)
+        if space is Space.PSUM:
+            self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
         return buffer
 
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
@@ -75,6 +84,25 @@ class Recorder(Blocks):
             unique = self._unique(name or _assigned_name() or "tile")
             self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
             self.scopes[0].buffers.append(self._shared[key])
+        return self._shared[key]
+
+    def make_constant(
+        self, shape: tuple[int, ...], dtype: ElementType, contents: Any, instruction: Callable[[Buffer], Instruction]
+    ) -> Buffer:
+        """An HBM buffer outside of all loops that nothing writes but `instruction`, before all others.
+
+        It is one buffer for all that ask for the same contents.
+        """
+        key = (shape, dtype, contents)
+        if key not in self._shared:
+            # A name of its own kind: tiles of a loop have the same names whether or not the constant is a new one.
+            buffer = Buffer(self._unique(f"constant:{len(self.constants)}"), Space.HBM, shape, dtype)
+            self._shared[key] = buffer
+            self.scopes[0].buffers.append(buffer)
+            # Nothing before it can read it, so it may stand in front of what is recorded already, and of the grid.
+            self._insert(self.scopes[0].nodes, 0, instruction(buffer))
+            self.written.add(buffer.name)
+            self.constants.add(buffer.name)
         return self._shared[key]
 
     def make_registers(self, name: str, shape: tuple[int, ...], dtype: ElementType) -> Buffer:
@@ -126,7 +154,15 @@ class Recorder(Blocks):
                     given=f"a write to {access.buffer}",
                     allowed=f"'{name}: nt.mutable_tensor', or a new tensor in nl.shared_hbm",
                 )
+            if name in self.constants:
+                raise instruction.error(
+                    "shared_constant.written",
+                    f"tensor '{name}' is a constant",
+                    given=f"a write to {access.buffer}",
+                    allowed="a new tensor in nl.shared_hbm or nl.sbuf",
+                )
             self.written.add(name)
+            self._unwritten.pop(name, None)
             self._last_writer[name] = instruction
         if self.iterations and instruction.may_fault:
             # In place: who emits an instruction asks for it later by its identity.
@@ -141,9 +177,22 @@ class Recorder(Blocks):
         """
         # What the first one writes besides its own tile, the second one writes too.
         first = instruction.only_dst()
-        self.scope.nodes[-1] = first
+        nodes = self.scope.nodes
+        nodes[next(at for at in reversed(range(len(nodes))) if nodes[at] is instruction)] = first
         self._superseded[id(first)] = first
         self.emit(replacement)
+
+    def start_with(self, buffer: Buffer, instruction: Instruction) -> None:
+        """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""
+        if buffer.name not in self._unwritten:
+            return
+        self._insert(*self._unwritten.pop(buffer.name), instruction)
+
+    def _insert(self, nodes: list[Node], at: int, instruction: Instruction) -> None:
+        nodes.insert(at, instruction)
+        for name, (others, position) in self._unwritten.items():
+            if others is nodes and position >= at:
+                self._unwritten[name] = (others, position + 1)
 
     def is_last(self, instruction: Instruction | None) -> bool:
         """Whether nothing was recorded after `instruction`, and no block opened or closed."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from jnki.access.access import Access
-from jnki.access.buffer import Space
+from jnki.access.access import Access, Dim
+from jnki.access.affine import ZERO
+from jnki.access.buffer import Buffer, Space
 from jnki.access.mask import Mask
 from jnki.dtypes import ElementType
 from jnki.errors import RuleError, forget
@@ -55,6 +56,14 @@ def fill(recorder: Recorder, dst: Access, value: Any) -> None:
     recorder.emit(memset)
 
 
+def zeroed(buffer: Buffer) -> Memset:
+    """A memset of all blocks of an on-chip buffer, as one tile with the block axes among its free axes."""
+    strides, axis = buffer.strides, buffer.partition_axis
+    order = (axis, *range(axis), *range(axis + 1, len(buffer.shape)))
+    dims = tuple(Dim(strides[d], buffer.shape[d]) for d in order)
+    return Memset(dst=Access(buffer, ZERO, dims), value=0, location=user_location())
+
+
 def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
     to, source = dst.access, value.access
     producer = value._producer
@@ -67,7 +76,8 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
                 allowed="nisa.dma_copy or nl.load and nl.store for HBM, nisa.tensor_copy_dynamic_src on chip",
             )
     _on_chip(to, "destination")
-    is_fresh = recorder.is_last(producer) and not value._dtype_is_explicit
+    # A type that was asked for is rounded to first, and then to the type of `dst`: two steps, unless both are one.
+    is_fresh = recorder.is_last(producer) and (not value._dtype_is_explicit or source.dtype == to.dtype)
     if producer is not None and is_fresh and to.shape == source.shape and _write_in_place(recorder, producer, to):
         return
     _on_chip(source, "source")

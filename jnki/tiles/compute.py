@@ -13,7 +13,7 @@ import numpy as np
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
 from jnki.access.mask import Comparison, Mask, as_mask
-from jnki.dtypes import ElementType, element_type
+from jnki.dtypes import ElementType, element_type, float32
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
@@ -25,7 +25,7 @@ from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import Recorder, current
 from jnki.source import called, user_location
-from jnki.tiles.assign import copied_to_sbuf, written_part
+from jnki.tiles.assign import copied_to_sbuf, written_part, zeroed
 from jnki.tiles.fitting import together
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
@@ -54,7 +54,8 @@ def binary(
         x, y: tiles or numbers, at least one tile.
         dtype: element type of the result.
         mask: what to leave unwritten.
-        result: the type where `dtype` is None; by default the two types promoted.
+        result: the type where `dtype` is None; by default the two types promoted, and of a quotient float32 where
+            neither is a float.
         broadcast_partitions: whether axis 0 broadcasts too (Python's operators do not do that).
     """
     recorder = current(f"nl.{op}")
@@ -66,7 +67,7 @@ def binary(
                 given=f"{type(operand).__name__} of shape {list(np.shape(operand))}",
                 allowed="a tile, or a number; an array comes into a kernel as an argument, and is loaded",
             )
-    kind = element_type(dtype) if dtype is not None else result or promote(_type_of(x), _type_of(y))
+    kind = element_type(dtype) if dtype is not None else result or _promoted(op, x, y)
     predicate = as_mask(mask)
     explicit = dtype is not None
     if isinstance(x, Tensor) and isinstance(y, Tensor):
@@ -146,7 +147,7 @@ def reduction(
     axes = free_axes(source, axis, op)
     kind = (result or source.dtype) if dtype is None else element_type(dtype)
     order = (*(d for d in range(len(source.dims)) if d not in axes), *axes)
-    moved, predicate = _permuted(source, order), _permuted_mask(as_mask(mask), order)
+    moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
     shape = tuple((1 if keepdims and d in axes else n) for d, n in enumerate(source.shape) if keepdims or d not in axes)
     if len(shape) == 1:
         shape = (*shape, 1)
@@ -165,7 +166,9 @@ def reduction(
 def in_place(op: str, destination: Tensor, value: Any) -> None:
     """Records `destination <op>= value`, computed in float32 and stored in the type of the destination.
 
-    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`.
+    A matmul that was just recorded accumulates into the destination itself: `acc += nisa.nc_matmul(x, y)`. Where
+    nothing has written to `acc`, the sum starts from zero: hardware overwrites a bank with the first product of a
+    group.
     """
     recorder = current(f"{op} in place")
     dst = destination.access
@@ -174,6 +177,8 @@ def in_place(op: str, destination: Tensor, value: Any) -> None:
         accumulate = getattr(producer, "accumulated_into", None)
         if op == "add" and accumulate is not None and recorder.is_last(producer) and value.shape == dst.shape:
             assert producer is not None
+            if dst.buffer.space is Space.PSUM:
+                recorder.start_with(dst.buffer, zeroed(dst.buffer))
             recorder.supersede(producer, made(recorder, accumulate(dst)))
             return
         source = value.access
@@ -207,7 +212,8 @@ def free_axes(source: Access, axis: int | Sequence[int], function: str) -> tuple
     return axes
 
 
-def _permuted(source: Access, order: tuple[int, ...]) -> Access:
+def permuted(source: Access, order: tuple[int, ...]) -> Access:
+    """A view of a direct access whose dims are put in another order."""
     if order == tuple(range(len(order))):
         return source
     dims: tuple[Dim, ...] = tuple(source.dims[d] for d in order)
@@ -215,7 +221,7 @@ def _permuted(source: Access, order: tuple[int, ...]) -> Access:
     return Access(source.buffer, source.offset, dims, None, bounds, source.blocks)
 
 
-def _permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
+def permuted_mask(mask: Mask | None, order: tuple[int, ...]) -> Mask | None:
     """The mask of a tile whose dims are put in another order."""
     if mask is None or order == tuple(range(len(order))):
         return mask
@@ -238,6 +244,11 @@ def _together(op: str, x: Access, y: Access, partitions: bool) -> tuple[Access, 
             allowed=f"equal sizes of axis 0; nl.{op}(x, y) broadcasts it",
         )
     return broadcast_access(x, shape), broadcast_access(y, shape)
+
+
+def _promoted(op: str, x: Any, y: Any) -> ElementType:
+    kind = promote(_type_of(x), _type_of(y))
+    return float32 if op == "divide" and not kind.is_float else kind
 
 
 def _type_of(value: Any) -> ElementType:

@@ -57,7 +57,7 @@ def activation(
     factor, shift = _scale(scale, name, rank), _bias(bias, name, rank)
     read_out = None if reduce_res is None else as_column(as_tensor(reduce_res, name, "reduce_res").access, rank)
     uses_registers = reduce_cmd != ReduceCmd.idle or read_out is not None
-    registers = accumulator(recorder, source) if uses_registers else None
+    registers = accumulator(recorder, source, "activation_accumulator") if uses_registers else None
     predicate = as_mask(mask)
     return _elementwise(
         recorder,
@@ -79,9 +79,9 @@ def activation(
     )
 
 
-def accumulator(recorder: Recorder, data: Access) -> Access:
-    """The Scalar Engine's accumulator registers of the partitions of `data`, with one axis for each of its axes."""
-    buffer = recorder.make_registers("activation_accumulator", (recorder.target.partition_count, 1), float32)
+def accumulator(recorder: Recorder, data: Access, name: str) -> Access:
+    """The accumulator registers of an engine of the partitions of `data`, with one axis for each of its axes."""
+    buffer = recorder.make_registers(name, (recorder.target.partition_count, 1), float32)
     ones = tuple(Dim(0, 1) for _ in data.shape[1:])
     return Access(buffer, ZERO, (Dim(1, data.shape[0]), *ones))
 

@@ -8,6 +8,7 @@ from jnki.dtypes import ElementType, bool_, element_type
 from jnki.source import calling
 from jnki.tiles.assign import assign, copied
 from jnki.tiles.compute import binary, in_place, unary_alu
+from jnki.tiles.loop_reduce import LoopReduction
 from jnki.tiles.tensor import Tensor as Handle
 
 
@@ -20,6 +21,9 @@ class Tensor(Handle):
     __slots__ = ()
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, LoopReduction):
+            value.into(self[key])
+            return
         assign(self[key], value)
 
     def astype(self, dtype: Any) -> Any:

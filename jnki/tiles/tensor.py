@@ -25,10 +25,11 @@ from jnki.record.recorder import Recorder, current
 from jnki.source import called
 from jnki.tiles.masked import MaskedOperand, is_mask
 from jnki.tiles.numpy_calls import RefusesNumpy
+from jnki.tiles.operator_types import OperatorTypes
 from jnki.tiles.views import broadcast_access, expanded_access, reshaped_access, viewed_access
 
 
-class Tensor(RefusesNumpy):
+class Tensor(RefusesNumpy, OperatorTypes):
     """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values. Indexing gives views."""
 
     __slots__ = ("_access", "_dtype_is_explicit", "_mask", "_producer", "_scope")
@@ -233,7 +234,9 @@ def new_tile(
     buffer = recorder.make_buffer(space, shape, dtype, name=name)
     made = instruction(Access(buffer, ZERO, tuple(map(Dim, buffer.strides, shape))))
     recorder.emit(made)
-    return whole(recorder, buffer, recorder.scope, producer=made, mask=made.mask, dtype_is_explicit=dtype_is_explicit)
+    return whole(
+        recorder, buffer, recorder.scope, producer=made, mask=made.result_mask, dtype_is_explicit=dtype_is_explicit
+    )
 
 
 def as_tensor(value: Any, function: str, operand: str) -> Tensor:

@@ -11,12 +11,14 @@ from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
 from jnki.isa.operands import as_column
 from jnki.isa.promotion import promote
+from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor
 from jnki.isa.vector.tensor_reduce import TensorReduce
-from jnki.isa.vector.tensor_scalar import Operand, TensorScalar
+from jnki.isa.vector.tensor_scalar import TensorScalar
+from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import free_axes, made
+from jnki.tiles.compute import free_axes, made, permuted, permuted_mask
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 from jnki.tiles.views import broadcast_access
 
@@ -33,25 +35,26 @@ def tensor_reduce(
     negate: bool = False,
     keepdims: bool = False,
 ) -> Tensor:
-    """A new tile with `data` reduced along its last free axes by the operator named `op`.
+    """A new tile with `data` reduced along free axes by the operator named `op`.
 
     Raises:
-        RuleError: `tensor_reduce.axis`, where `axis` names anything but the last free axes in a row.
+        RuleError: `tensor_reduce.axis`, where `axis` names the partition axis or too many others.
     """
     recorder = current("nisa.tensor_reduce")
     source = as_tensor(data, "tensor_reduce", "data").access
     axes = free_axes(source, axis, "tensor_reduce")
     rank = len(source.dims)
-    if axes != tuple(range(rank - len(axes), rank)) or len(axes) > _MOST_AXES:
+    if len(axes) > _MOST_AXES:
         raise RuleError(
             "tensor_reduce.axis",
-            "tensor_reduce works along the last free axes",
+            f"tensor_reduce works along {_MOST_AXES} free axes at most",
             given=f"axis {axis} of {list(source.shape)}",
-            allowed=f"axis {rank - 1}, or up to {_MOST_AXES} axes in a row that end there",
+            allowed=f"up to {_MOST_AXES} axes",
         )
-    kept = source.shape[: rank - len(axes)]
-    shape = (*kept, *(1 for _ in axes)) if keepdims else kept if len(kept) > 1 else (*kept, 1)
-    predicate = as_mask(mask)
+    order = (*(d for d in range(rank) if d not in axes), *axes)
+    moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
+    kept = tuple(1 if d in axes else n for d, n in enumerate(source.shape) if keepdims or d not in axes)
+    shape = kept if len(kept) > 1 else (*kept, 1)
     return new_tile(
         recorder,
         shape,
@@ -60,7 +63,7 @@ def tensor_reduce(
             recorder,
             TensorReduce(
                 dst=dst,
-                data=source,
+                data=moved,
                 op=op,
                 axes=len(axes),
                 negate=bool(negate),
@@ -88,7 +91,7 @@ def tensor_scalar(
     """A new tile with `(data <op0> operand0) <op1> operand1`; operators by name, operands numbers or `[P, 1]` tiles."""
     recorder = current("nisa.tensor_scalar")
     source = as_tensor(data, "tensor_scalar", "data").access
-    first, second = (_operand(operand, len(source.dims)) for operand in (operand0, operand1))
+    first, second = (_operand(operand, len(source.dims), "tensor_scalar") for operand in (operand0, operand1))
     predicate = as_mask(mask)
     return new_tile(
         recorder,
@@ -137,16 +140,92 @@ def tensor_tensor(
     )
 
 
+def scalar_tensor_tensor(
+    data: Any,
+    op0: str,
+    operand0: Any,
+    op1: str,
+    operand1: Any,
+    reverse0: bool,
+    reverse1: bool,
+    *,
+    dtype: Any = None,
+    mask: Any = None,
+) -> Tensor:
+    """A new tile with `(data <op0> operand0) <op1> operand1`, where `operand0` is a number or a `[P, 1]` tile."""
+    recorder = current("nisa.scalar_tensor_tensor")
+    source = as_tensor(data, "scalar_tensor_tensor", "data").access
+    second = as_tensor(operand1, "scalar_tensor_tensor", "operand1").access
+    first = _operand(operand0, len(source.dims), "scalar_tensor_tensor")
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            ScalarTensorTensor(
+                dst=dst,
+                data=source,
+                op0=op0,
+                operand0=first,
+                op1=op1,
+                operand1=second,
+                reverse0=bool(reverse0),
+                reverse1=bool(reverse1),
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
+def tensor_scalar_reduce(
+    data: Any, op0: str, operand0: Any, reduce_op: str, reduce_res: Any, *, dtype: Any = None, mask: Any = None
+) -> Tensor:
+    """A new tile with `data <op0> operand0`; its reduction along all free axes goes to `reduce_res`."""
+    recorder = current("nisa.tensor_scalar_reduce")
+    source = as_tensor(data, "tensor_scalar_reduce", "data").access
+    rank = len(source.dims)
+    number = _operand(operand0, rank, "tensor_scalar_reduce")
+    result = as_column(as_tensor(reduce_res, "tensor_scalar_reduce", "reduce_res").access, rank)
+    predicate = as_mask(mask)
+    return new_tile(
+        recorder,
+        source.shape,
+        source.dtype if dtype is None else element_type(dtype),
+        lambda dst: made(
+            recorder,
+            TensorScalarReduce(
+                dst=dst,
+                data=source,
+                op0=op0,
+                operand0=number,
+                reduce_op=reduce_op,
+                reduce_res=result,
+                mask=predicate,
+                location=user_location(),
+            ),
+        ),
+        dtype_is_explicit=dtype is not None,
+    )
+
+
 def _along_free_axes(first: Access, second: Access) -> tuple[Access, Access]:
     """Both as views of one shape where a free axis of size 1 repeats; as they are where none does."""
-    fits = len(first.shape) == len(second.shape) and first.shape[0] == second.shape[0] and first.size != second.size
-    if not fits or any(1 != n != m != 1 for n, m in zip(first.shape, second.shape)):
+    if first.shape[0] != second.shape[0] or first.size == second.size:
         return first, second
-    shape = tuple(map(max, first.shape, second.shape))
-    return broadcast_access(first, shape), broadcast_access(second, shape)
+    # One number for each partition repeats along all free axes, however many there are.
+    rank = max(len(first.shape), len(second.shape))
+    x, y = (as_column(a, rank) if a.size == a.shape[0] else a for a in (first, second))
+    if len(x.shape) != len(y.shape) or any(1 != n != m != 1 for n, m in zip(x.shape, y.shape)):
+        return first, second
+    shape = tuple(map(max, x.shape, y.shape))
+    return broadcast_access(x, shape), broadcast_access(y, shape)
 
 
-def _operand(value: Any, rank: int) -> Operand:
+def _operand(value: Any, rank: int, instruction: str) -> Any:
     if isinstance(value, Tensor):
         return as_column(value.access, rank)
-    return None if value is None else as_number("tensor_scalar", value)
+    return None if value is None else as_number(instruction, value)

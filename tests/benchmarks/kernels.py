@@ -1,4 +1,4 @@
-"""Tiled softmax, RMSNorm and matmul against hand-written JAX and a bare NumPy tile loop."""
+"""Tiled softmax, norms, a selective scan and matmul against hand-written JAX and a bare NumPy tile loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.benchmarks import scan_kernels as scans
 from tests.benchmarks import tiled_kernels as tiled
 from tests.benchmarks.table import Table, factor, milliseconds
 from tests.benchmarks.timing import Effort, median_ms, ratio, sampled
@@ -44,6 +45,14 @@ def cases(small: bool = False) -> list[Case]:
         found.append(Case(f"softmax {size}", tiled.softmax, tiled.softmax_jax, tiled.softmax_numpy, (shape,)))
         arguments = (shape, shape[1:])
         found.append(Case(f"RMSNorm {size}", tiled.rms_norm, tiled.rms_norm_jax, tiled.rms_norm_numpy, arguments))
+        arguments = (shape, shape[1:], shape[1:])
+        found.append(
+            Case(f"LayerNorm {size}", scans.layer_norm, scans.layer_norm_jax, scans.layer_norm_numpy, arguments)
+        )
+    channels, states, time = (128, 2, 16) if small else (256, 16, 1024)
+    arguments = ((channels, time), (channels, time), (channels, states), (states, time), (states, time))
+    scan = (scans.selective_scan, scans.selective_scan_jax, scans.selective_scan_numpy)
+    found.append(Case(f"selective scan {channels}x{states}x{time}", *scan, arguments))
     for n in cubes:
         found.append(Case(f"matmul {n}^3", tiled.matmul, tiled.matmul_jax, tiled.matmul_numpy, ((n, n), (n, n))))
     return found

@@ -46,7 +46,7 @@ def test_imports(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_kernels(capsys: pytest.CaptureFixture[str]) -> None:
     kernels.run(QUICK, small=True)
-    assert rows(capsys.readouterr().out) == 4
+    assert rows(capsys.readouterr().out) == 6
 
 
 def test_ratios_are_of_samples_of_one_round() -> None:

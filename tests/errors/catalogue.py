@@ -89,16 +89,11 @@ IS_WHAT_HAPPENS = {
 
 # Rules that nothing checks yet, and why.
 NOT_YET = {
-    "atomic_rmw.indirect_only": "nl.atomic_rmw is not modelled",
     "dma_copy.hwdge_shape_legacy": "stated for one example; its general form is not written anywhere",
     "dma_copy.rmw_duplicates": "not an error: the vendor's compiler synchronises; a hazard for the analysis to report",
     "dma_copy.swdge_pattern_legacy": "which patterns the engine takes is not written anywhere",
-    "err_bias_tensor_must_be_specified_in_allocation": "allocation by hand is not modelled",
     "err_leading_dimension_of_tensor_must_be_partition": "kernels in the field still use block axes; they run",
-    "err_tensor_creation_on_scratchpad_with_init_value_not_supported": "allocation by hand is not modelled",
-    "err_transpose_on_tensor_engine_not_allowed_in_allocated_kernel": "allocation by hand is not modelled",
     "err_while_loop_requires_unconditional_entry": "no scalar() yet: a loop on a tensor is dynamic control flow",
-    "gather_flattened.index_dtype": "nl.gather_flattened is not modelled",
     "index.both_axes": "a limit of the vendor's compiler: t[0:n] of an [n, 1] tile means the same as t[0:n, 0:1] here",
     "local_gather.index_dtype": "nisa.local_gather is not modelled",
     "start_partition": "the page of it describes engines, not the interface; left to the analysis",

@@ -1,5 +1,8 @@
 """Where a fault goes when a kernel returns: raised, given back, turned into NaN, or handed to who asked for it."""
 
+import copy
+import pickle
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,6 +10,8 @@ import numpy as np
 import pytest
 from jax.experimental import checkify
 
+import jnki
+from jnki import RuleError
 from jnki.kernel import edge
 from jnki.neuronxcc import nki
 
@@ -329,3 +334,57 @@ def test_a_batch_of_no_cases_has_no_fault():
     _, fault = jax.vmap(gather.with_fault, (None, 0))(TABLE, none)
     assert fault.occurred.shape == (0,)
     assert fault.details() == []
+
+
+@nki.jit
+def with_integers(table, rows):
+    out = nl.ndarray((2, 4), dtype=table.dtype, buffer=nl.shared_hbm)
+    copy = nl.ndarray(rows.shape, dtype=rows.dtype, buffer=nl.shared_hbm)
+    index = nl.load(rows)
+    nl.store(out, nl.load(table[index, nl.arange(4)[None, :]]))
+    nl.store(copy, index)
+    return out, copy
+
+
+def test_the_policy_nan_checks_nothing_on_the_host_and_refuses_integers():
+    quiet = gather.on_fault("nan")
+    assert "check" in str(jax.make_jaxpr(gather)(TABLE, BAD))
+    assert "check" not in str(jax.make_jaxpr(quiet)(TABLE, BAD))
+    assert np.isnan(jax.jit(quiet)(TABLE, BAD)).all()
+    assert np.isnan(jax.grad(lambda t: jax.jit(quiet)(t, BAD).sum())(jnp.asarray(TABLE))).any()
+    with pytest.raises(RuleError) as caught:
+        jax.jit(with_integers.on_fault("nan"))(TABLE, GOOD)
+    assert "kernel 'with_integers' has an output of integers" in str(caught.value)
+    assert caught.value.allowed == 'kernel.with_fault, or the policies "poison" and "callback"'
+
+
+def test_a_policy_for_all_kernels(monkeypatch):
+    def text(kernel):
+        return str(jax.make_jaxpr(lambda t, r: kernel(t, r))(TABLE, GOOD))
+
+    assert "debug_callback" not in text(gather)
+    with jnki.use_fault_policy("callback"):
+        assert "debug_callback" in text(gather)
+        assert "debug_callback" not in text(gather.on_fault("nan")), "a kernel's own comes first"
+        with jnki.use_fault_policy("nan"):
+            assert "check" not in text(gather)
+    assert "debug_callback" not in text(gather)
+    monkeypatch.setenv("JNKI_FAULT_POLICY", "callback")
+    assert "debug_callback" in text(gather)
+    monkeypatch.setenv("JNKI_FAULT_POLICY", "loud")
+    with pytest.raises(ValueError, match=r"JNKI_FAULT_POLICY: 'loud' is not a policy for faults"):
+        text(gather)
+    with (
+        pytest.raises(ValueError, match=r"use_fault_policy: 'x' is not a policy .*\n  allowed: poison, callback, nan"),
+        jnki.use_fault_policy("x"),
+    ):
+        pass
+
+
+def test_the_error_has_a_class_of_its_own_and_survives_pickling():
+    with pytest.raises(jnki.FaultError) as caught:
+        gather(TABLE, BAD)
+    for error in (pickle.loads(pickle.dumps(caught.value)), copy.deepcopy(caught.value)):
+        assert isinstance(error, IndexError) and type(error) is jnki.FaultError
+        assert vars(error) == vars(caught.value) and error.row_index == 7
+        assert error.__notes__ == caught.value.__notes__ and str(error) == MESSAGE

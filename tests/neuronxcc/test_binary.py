@@ -111,6 +111,46 @@ def test_numbers_without_a_type_are_wide():
     on_tiles(types, np.zeros((2, 2), np.float16), np.zeros((2, 2), np.int8))
 
 
+def test_the_quotient_of_two_integers_is_a_float():
+    """So that it can be rounded down: a row and a column from a position, as kernels compute them."""
+
+    def quotients(i, u, f16):
+        results = [i / 7, nl.divide(i, 7), i / u, nl.divide(7, u), nl.floor(i / 7, dtype=nl.int32)]
+        results += [nl.divide(i, 7, dtype=nl.int32), nl.divide(f16, f16), nl.divide(f16, 2)]
+        assert [t.dtype for t in results] == [np.float32] * 4 + [np.int32] * 2 + [np.float16] * 2
+        in_place = nl.copy(i)
+        in_place /= 7
+        return [*results, in_place]
+
+    i = np.arange(-40, 40, dtype=np.int32).reshape(4, 20)
+    u = np.arange(1, 81, dtype=np.uint8).reshape(4, 20)
+    a, b, by_tile, reverse, floor, rounded, _, _, in_place = on_tiles(quotients, i, u, np.ones((4, 20), np.float16))
+    np.testing.assert_array_equal(a, i.astype(np.float32) / np.float32(7))
+    np.testing.assert_array_equal(b, a)
+    np.testing.assert_array_equal(by_tile, (i.astype(np.float32) / u.astype(np.float32)))
+    np.testing.assert_array_equal(reverse, np.float32(7) / u.astype(np.float32))
+    np.testing.assert_array_equal(floor, i // 7)
+    np.testing.assert_array_equal(rounded, np.rint(i / 7))
+    np.testing.assert_array_equal(in_place, rounded)
+
+
+def test_a_quotient_is_rounded_once():
+    """Also by one number for all, of which a product with the reciprocal would differ, and be rounded down wrongly."""
+    i = np.arange(1, 20001, dtype=np.int32).reshape(4, 5000)
+
+    def quotients(i, column):
+        results = [i / 41, nl.divide(i, 41.0), nl.divide(i, column), nl.floor(i / 41), nl.mod(i, 41), nl.divide(41, i)]
+        return [*results, nisa.tensor_scalar(i, np.divide, column, dtype=nl.float32)]
+
+    by_int, by_float, by_column, floor, mod, reverse, scalar = on_tiles(quotients, i, np.full((4, 1), 41, np.float32))
+    expected = i.astype(np.float32) / np.float32(41)
+    for found in (by_int, by_float, by_column, scalar):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(floor, i // 41)
+    np.testing.assert_array_equal(mod, i % 41)
+    np.testing.assert_array_equal(reverse, np.float32(41) / i.astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("x", "y"),
     [

@@ -42,11 +42,11 @@ def refused(error, body):
             "nisa.activation_reduce() takes 2 positional arguments but 4 were given; reduce_op= and reduce_res= are "
             "given by name: nisa.activation_reduce(..., ..., reduce_op=..., reduce_res=...)",
         ),
-        (lambda x, t: nl.store(x), "nl.store() is called without 'value'; it takes dst, value, mask"),
+        (lambda x, t: nl.store(x), "nl.store() is called without 'value'; it takes dst, value, mask, mode"),
         (lambda x, t: nl.expand_dims(t, 1, 2), "nl.expand_dims() takes 2 positional arguments but 3 were given"),
         (
             lambda x, t: nl.store(x, t, dst=x),
-            "nl.store() got multiple values for one argument; it takes dst, value, mask",
+            "nl.store() got multiple values for one argument; it takes dst, value, mask, mode",
         ),
         (
             lambda x, t: nl.copy(t, engine=1),
@@ -58,8 +58,8 @@ def refused(error, body):
             "returns its result, as all of the legacy dialect but dma_copy and store do",
         ),
         (
-            lambda x, t: nl.affine_range(4, precise_schedule=True),
-            "nl.affine_range() got an unexpected keyword argument 'precise_schedule'; it takes no argument by name",
+            lambda x, t: nl.static_range(4, precise_schedule=True),
+            "nl.static_range() got an unexpected keyword argument 'precise_schedule'; it takes no argument by name",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_an_operand_in_hbm_is_loaded_first(body, message, allowed):
 
 def test_functions_keep_their_names_and_signatures():
     assert nl.add.__name__ == "add" and nisa.dma_copy.__name__ == "dma_copy"
-    assert list(inspect.signature(nl.store).parameters) == ["dst", "value", "mask"]
+    assert list(inspect.signature(nl.store).parameters) == ["dst", "value", "mask", "mode"]
 
 
 def test_names_that_do_not_exist_and_names_that_are_not_modelled():
@@ -116,13 +116,13 @@ def test_names_that_do_not_exist_and_names_that_are_not_modelled():
     assert refused(NotImplementedError, lambda x, t: nl.dropout(t)).startswith(
         "jnki does not model neuronxcc.nki.language.dropout yet\n  at "
     )
-    assert refused(NotImplementedError, lambda x, t: nki.compiler.sbuf.alloc).startswith(
-        "jnki does not model neuronxcc.nki.compiler yet\n  at "
+    assert refused(NotImplementedError, lambda x, t: nki.FrameworkKernel).startswith(
+        "jnki does not model neuronxcc.nki.FrameworkKernel yet\n  at "
     )
     assert refused(AttributeError, lambda x, t: nki.jitt).startswith(
         "module 'neuronxcc.nki' has no attribute 'jitt': it"
     )
-    assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "dropout")
+    assert not hasattr(nl, "fori_loop") and not hasattr(nisa, "builtin_custom_op")
 
 
 def test_warnings_are_at_the_line_of_the_user():
@@ -132,3 +132,20 @@ def test_warnings_are_at_the_line_of_the_user():
         nki.profile(lambda x: x, working_directory="/tmp/a")
     here = inspect.currentframe().f_lineno
     assert [(w.filename, w.lineno) for w in caught] == [(__file__, here - 2), (__file__, here - 1)]
+
+
+def test_a_call_may_have_a_name():
+    """Public kernels name their instructions for the profiler; messages show it."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, x.dtype, buffer=nl.shared_hbm)
+        tile = nisa.tensor_scalar(nl.load(x, name="load-x"), nl.add, 1.0, name="one more")
+        nl.store(out, tile, name="store-x")
+        return out
+
+    np.testing.assert_array_equal(kernel(X), X + 1)
+    text = refused(RuleError, lambda x, t: nisa.tensor_reduce(np.add, 3, axis=1, name="largest"))
+    assert "operand 'data' of 'nisa.tensor_reduce 'largest'' must be a tensor" in text
+    text = refused(TypeError, lambda x, t: nisa.tensor_copy(t, name=3))
+    assert text.startswith("nisa.tensor_copy() got an unexpected keyword argument 'name'")

@@ -189,9 +189,10 @@ def test_two_partition_axes_are_an_error():
     assert error.allowed == "one nl.par_dim"
 
 
-def test_allocation_by_hand_is_not_modelled():
-    with pytest.raises(NotImplementedError, match="allocation by hand"):
-        run(lambda: nl.ndarray((4, 3), nl.float32, buffer="ncc.sbuf.mod_alloc(0)"))
+def test_a_buffer_is_a_memory():
+    error = refused("tensor.buffer", lambda: nl.ndarray((4, 3), nl.float32, buffer="sbuf"))
+    assert error.given == "str 'sbuf'"
+    assert error.allowed.startswith("nl.sbuf, nl.psum, nl.hbm")
 
 
 def test_names_show_in_messages():

@@ -1,6 +1,7 @@
 """When a kernel needs the value of a loop index, that one loop is unrolled; the others stay as they are."""
 
 import math
+import numbers
 import types
 
 import numpy as np
@@ -55,6 +56,14 @@ def matched(i):
             return 1
         case _:
             return 0
+
+
+def matched_kind(i):
+    match i:
+        case float() | str():
+            return 0
+        case int():
+            return i
 
 
 def matched_truth(i):
@@ -190,7 +199,11 @@ def test_what_needs_a_number_unrolls_the_loop(body):
         lambda i: np.int32(1) * i,
         lambda i: np.array(5) - i,
         lambda i: np.subtract(5, i),
+        lambda i: i if isinstance(i, int) else 0,
+        lambda i: i if isinstance(i + 1, numbers.Integral) and not isinstance(i, bool | float | str) else 0,
         lambda i: i if isinstance(i < 3, bool) else 0,
+        lambda i: i if np.isscalar(i) else 0,
+        lambda i: matched_kind(i),
         lambda i: i if i < 6.0 else 0,
     ],
 )

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jnki.access.access import Access
-from jnki.access.mask import as_mask
+from jnki.access.mask import Mask, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.isa.bitvec import as_bits_of
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load
 from jnki.isa.operators import OPERATORS, operator
+from jnki.isa.reduced_mask import of_result
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_mask
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
@@ -45,6 +46,11 @@ class TensorReduce(Instruction):
     op: str
     axes: int = 1
     negate: bool = False
+
+    @property
+    def result_mask(self) -> Mask | None:
+        rank = len(self.data.shape)
+        return of_result(self.mask, self.data.shape, range(rank - self.axes, rank), self.dst.shape)
 
     def check(self, target: Target) -> None:
         check_compute_tile(self, "data", self.data, target)

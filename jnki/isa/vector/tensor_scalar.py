@@ -16,7 +16,14 @@ from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import as_columns, load, per_partition, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask, check_vector
+from jnki.isa.rules import (
+    check_bitvec,
+    check_compute_tile,
+    check_engine,
+    check_immediate,
+    check_mask,
+    check_number_or_vector,
+)
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -87,22 +94,8 @@ class TensorScalar(Instruction):
         if self.op1 is None and self.operand1 is not None:
             raise self.error("tensor_scalar.operand1", "operand1 without op1", given=str(self.operand1), allowed="None")
         for op, operand, _, argument in self.steps:
-            operator = OPERATORS[op]
-            check_bitvec(self, operator, self.data, self.dst)
-            if operand is None:
-                raise self.error(
-                    f"tensor_scalar.{argument}", f"'{op}' needs '{argument}'", allowed="a number or [P, 1]"
-                )
-            if isinstance(operand, Access):
-                check_compute_tile(self, argument, operand, target)
-                check_vector(self, argument, operand, self.data)
-            if operator.arity == 1 and operand != 0:
-                raise self.error(
-                    f"tensor_scalar.{argument}",
-                    f"'{op}' has one operand, the data",
-                    given=f"{argument}={operand}",
-                    allowed=f"{argument}=0.0",
-                )
+            check_bitvec(self, OPERATORS[op], self.data, self.dst)
+            check_number_or_vector(self, argument, operand, OPERATORS[op], self.data, target)
         if len({OPERATORS[op].is_bitvec for op, *_ in self.steps}) != 1:
             raise self.error(
                 "tensor_scalar.op1",
@@ -110,18 +103,9 @@ class TensorScalar(Instruction):
                 given=f"{self.op0}, {self.op1}",
                 allowed="two operators of one kind",
             )
-        self._check_immediates()
-
-    def _check_immediates(self) -> None:
         for op, operand, _, argument in self.steps:
-            works_on_bits = OPERATORS[op].is_bitvec and OPERATORS[op].arity == 2
-            if works_on_bits and not isinstance(operand, Access) and immediate(operand, self.data.dtype) is None:
-                raise self.error(
-                    f"tensor_scalar.{argument}",
-                    f"'{op}' works on bits, and '{argument}' has none that fit",
-                    given=f"{argument}={operand} beside data of {self.data.dtype}",
-                    allowed=f"an integer of {8 * self.data.dtype.size_bytes} bits, or a [P, 1] tile of integers",
-                )
+            assert operand is not None
+            check_immediate(self, argument, operand, OPERATORS[op], self.data)
 
     def _check_engine(self, target: Target) -> None:
         check_engine(self, self.engine, (Engine.vector, Engine.scalar, Engine.gpsimd))

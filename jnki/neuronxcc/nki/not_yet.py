@@ -11,50 +11,22 @@ class NotModelledError(NotImplementedError, AttributeError):
     """A documented name that jnki does not have yet. `hasattr` is False for it, as for any missing name."""
 
 
-TOP = frozenset(["FrameworkKernel", "compiler"])
+TOP = frozenset(["FrameworkKernel"])
 
 ISA = frozenset(
     [
-        "bn_aggr",
-        "bn_stats",
         "builtin_custom_op",
         "dma_engine",
-        "dma_transpose",
-        "dropout",
-        "local_gather",
-        "max8",
-        "nc_find_index8",
-        "nc_match_replace8",
-        "nc_stream_shuffle",
-        "range_select",
-        "scalar_tensor_tensor",
-        "select_reduce",
-        "sequence_bounds",
         "tensor_copy_dynamic_dst",
         "tensor_copy_dynamic_src",
-        "tensor_copy_predicated",
-        "tensor_partition_reduce",
-        "tensor_scalar_reduce",
-        "tensor_tensor_scan",
     ]
 )
 
 LANGUAGE = frozenset(
     [
-        "all_reduce",
-        "atomic_rmw",
         "dropout",
-        "finfo",
-        "gather_flattened",
-        "gemm_grid",
-        "gemm_stationary_grid",
-        "load_transpose2d",
-        "loop_reduce",
         "rand",
         "random_seed",
-        "shared_constant",
-        "shared_identity_matrix",
-        "static_cast",
     ]
 )
 

@@ -1,5 +1,6 @@
 """`tensor_scalar`: one and two operators with numbers and vectors, reversed or not, the mask, gradients, and rules."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -84,6 +85,23 @@ def test_bits(op):
         16,
     ):
         assert (new["x"] == oracle.apply_to_bits(op, old["x"], old["v"]) ^ 5).all()
+
+
+def test_zero_times_what_is_no_number_is_none():
+    """A compiler would make a selection of a comparison, or of a boolean, times a number."""
+    rows = np.array([[np.inf, np.nan, -1.0, 2.0]], np.float32)
+    memory = DeviceMemory.of(sbuf={"x": rows, "never": np.zeros((1, 4), np.bool_), "z": rows, "t": rows})
+
+    @jax.jit
+    def run(memory):
+        flagged = {"op0": "equal", "operand0": 9.0, "op1": "multiply", "operand1": sbuf("x")[:, :1]}
+        memory = jnki.tensor_scalar(memory, dst=sbuf("z"), data=sbuf("x"), **flagged)
+        return jnki.tensor_tensor(memory, dst=sbuf("t"), data1=sbuf("never"), data2=sbuf("x"), op="multiply")
+
+    after = run(memory)
+    np.testing.assert_array_equal(after.sbuf["z"], np.full((1, 4), np.nan))
+    np.testing.assert_array_equal(after.sbuf["t"], [[np.nan, np.nan, 0, 0]])
+    assert np.signbit(after.sbuf["t"])[0, 2:].tolist() == [True, False]
 
 
 def test_gradients():

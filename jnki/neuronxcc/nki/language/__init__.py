@@ -1,6 +1,7 @@
 """`neuronxcc.nki.language` (`nl`): the index of its names."""
 
 from jnki.neuronxcc.nki.calls import publish
+from jnki.neuronxcc.nki.language.across import all_reduce, loop_reduce
 from jnki.neuronxcc.nki.language.binary import (
     add,
     bitwise_and,
@@ -27,7 +28,14 @@ from jnki.neuronxcc.nki.language.binary import (
     subtract,
 )
 from jnki.neuronxcc.nki.language.composite import rms_norm, softmax, where
-from jnki.neuronxcc.nki.language.constants import bfp16, fp32
+from jnki.neuronxcc.nki.language.constants import (
+    bfp16,
+    finfo,
+    fp32,
+    shared_constant,
+    shared_identity_matrix,
+    static_cast,
+)
 from jnki.neuronxcc.nki.language.creation import empty_like, full, ndarray, ones, zeros, zeros_like
 from jnki.neuronxcc.nki.language.dtypes import (
     bfloat16,
@@ -77,7 +85,8 @@ from jnki.neuronxcc.nki.language.elementwise import (
     tanh,
     trunc,
 )
-from jnki.neuronxcc.nki.language.indexing import arange, ds, mgrid
+from jnki.neuronxcc.nki.language.gathering import gather_flattened
+from jnki.neuronxcc.nki.language.indexing import arange, ds, gemm_grid, gemm_stationary_grid, mgrid
 from jnki.neuronxcc.nki.language.linear_algebra import matmul, transpose
 from jnki.neuronxcc.nki.language.loops import affine_range, sequential_range, static_range
 from jnki.neuronxcc.nki.language.memory import (
@@ -88,7 +97,7 @@ from jnki.neuronxcc.nki.language.memory import (
     sbuf,
     shared_hbm,
 )
-from jnki.neuronxcc.nki.language.moves import broadcast_to, copy, expand_dims, load, store
+from jnki.neuronxcc.nki.language.moves import atomic_rmw, broadcast_to, copy, expand_dims, load, load_transpose2d, store
 from jnki.neuronxcc.nki.language.printing import device_print
 from jnki.neuronxcc.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.neuronxcc.nki.language.spmd import nc, num_programs, program_id, program_ndim, spmd_dim
@@ -100,8 +109,10 @@ __all__ = [
     "add",
     "affine_range",
     "all",
+    "all_reduce",
     "arange",
     "arctan",
+    "atomic_rmw",
     "bfloat16",
     "bfp16",
     "bitwise_and",
@@ -121,6 +132,7 @@ __all__ = [
     "erf_dx",
     "exp",
     "expand_dims",
+    "finfo",
     "float8_e4m3",
     "float8_e5m2",
     "float16",
@@ -129,10 +141,13 @@ __all__ = [
     "fmod",
     "fp32",
     "full",
+    "gather_flattened",
     "gelu",
     "gelu_apprx_sigmoid",
     "gelu_apprx_tanh",
     "gelu_dx",
+    "gemm_grid",
+    "gemm_stationary_grid",
     "greater",
     "greater_equal",
     "hbm",
@@ -144,11 +159,13 @@ __all__ = [
     "less",
     "less_equal",
     "load",
+    "load_transpose2d",
     "log",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
+    "loop_reduce",
     "matmul",
     "max",
     "maximum",
@@ -179,7 +196,9 @@ __all__ = [
     "rsqrt",
     "sbuf",
     "sequential_range",
+    "shared_constant",
     "shared_hbm",
+    "shared_identity_matrix",
     "sigmoid",
     "sign",
     "silu",
@@ -190,6 +209,7 @@ __all__ = [
     "spmd_dim",
     "sqrt",
     "square",
+    "static_cast",
     "static_range",
     "store",
     "subtract",

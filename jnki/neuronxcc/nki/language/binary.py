@@ -68,7 +68,7 @@ def _remainder(function_name: str, summary: str) -> Binary:
 add = _arithmetic("add", "`x + y`.")
 subtract = _arithmetic("subtract", "`x - y`.")
 multiply = _arithmetic("multiply", "`x * y`.")
-divide = _arithmetic("divide", "`x / y`.")
+divide = _arithmetic("divide", "`x / y`; of two integers it is a float32, unless `dtype` says.")
 maximum = _arithmetic("maximum", "The larger one of `x` and `y`.")
 minimum = _arithmetic("minimum", "The smaller one of `x` and `y`.")
 power = _arithmetic("power", "`x` to the power of `y`.")

@@ -2,20 +2,25 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 import numpy as np
 
 from jnki.kernel.kernel import Kernel
+from jnki.kernel.options import Option
 from jnki.record.tensor_annotation import TensorAnnotation
 from jnki.source import warn
 from jnki.target import target
 
 MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "trace")
 
-# Options about messages: jnki always shows the user's line and its own reasons.
-_MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
+# In these a kernel that returns nothing gives out the parameters that it writes.
+OUT_PARAMETER_MODES = ("baremetal", "benchmark", "trace")
+
+# Options about messages, since jnki always shows the user's line and its own reasons; and what the vendor's compiler is
+# to let pass, since jnki has one set of rules.
+_MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel", "experimental_flags"}
 # Options about the vendor's compiler and its files. They change no value, and have no effect here.
 _FILES = {"save_neff_name", "save_trace_name", "additional_compile_opt"}
 _WITHOUT_EFFECT = {
@@ -23,8 +28,20 @@ _WITHOUT_EFFECT = {
     "nki.benchmark": _FILES | {"artifacts_dir", "warmup", "iters"},
     "nki.profile": _FILES | {"overwrite", "profile_nth"},
     # It hands its options on to what the mode names.
-    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
+    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters", "enable_out_of_bound_check"},
 }
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def jit(func: Callable[P, R], mode: str = "auto", **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def jit(func: None = None, mode: str = "auto", **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: Any) -> Any:
@@ -35,8 +52,10 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark", "simulation" and "trace". All of them run
             here, in the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
         **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
-            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives. A warning says of options
-            of `baremetal` and `benchmark` that they have no effect.
+            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives; `experimental_flags`,
+            for the vendor's compiler; `kernel_return=False`, for a kernel that gives out the parameters that it
+            writes, as in mode "trace". A warning says of options of `baremetal` and `benchmark`, and of
+            `enable_out_of_bound_check`, that they have no effect.
 
     Raises:
         ValueError: an unknown mode or target.
@@ -47,19 +66,49 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
     if func is None:
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
+    returns = kwargs.pop("kernel_return", True)
+    if not isinstance(returns, bool):
+        raise TypeError(f"nki.jit: kernel_return is True or False, got {returns!r}")
     _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
-    function = func.function if isinstance(func, Kernel) else func
-    return Kernel(function, target=None if platform_target is None else target(platform_target))
+    function, options = (func.function, func.options) if isinstance(func, Kernel) else (func, frozenset())
+    return Kernel(
+        function,
+        target=None if platform_target is None else target(platform_target),
+        options=options,
+        out_parameters=mode in OUT_PARAMETER_MODES or not returns,
+    )
+
+
+def trace(func: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+    """Makes a kernel that may write its parameters and need not return them, the style of older kernels.
+
+    NumPy arrays among the arguments are overwritten with what the kernel writes to them. It is returned as well: JAX
+    arrays do not change.
+
+    Args:
+        func: the function.
+        **kwargs: see `jit`.
+    """
+    return jit(func, "trace", **kwargs)
 
 
 def simulate_kernel(kernel: Any, *args: Any, **kwargs: Any) -> Any:
     """What `kernel` returns for these arrays, as NumPy arrays, which are writable.
 
     Args:
-        kernel: a kernel, with or without a launch grid, or a plain function.
+        kernel: a kernel, with or without a launch grid, or a plain function, which may write its parameters as
+            those of `trace`.
     """
-    made = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+    made = kernel if isinstance(kernel, Kernel) else Kernel(kernel, out_parameters=True)
     return jax.tree.map(np.array, made(*args, **kwargs))
+
+
+@overload
+def baremetal(kernel: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def baremetal(kernel: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def baremetal(kernel: Any = None, **kwargs: Any) -> Any:
@@ -115,6 +164,10 @@ class Benchmarked:
     def __getitem__(self, grid: Any) -> "Benchmarked":
         return Benchmarked(self.kernel[grid])
 
+    def with_option(self, option: Option) -> "Benchmarked":
+        """This kernel with one option more for the vendor's compiler."""
+        return Benchmarked(self.kernel.with_option(option))
+
     @property
     def benchmark_result(self) -> Any:
         """Not available.
@@ -123,6 +176,14 @@ class Benchmarked:
             NotImplementedError: always; a latency is a property of hardware.
         """
         raise NotImplementedError("nki.benchmark: benchmark_result is measured on hardware, which jnki does not have")
+
+
+@overload
+def profile(func: Callable[P, R], **kwargs: Any) -> Kernel[P, R]: ...
+
+
+@overload
+def profile(func: None = None, **kwargs: Any) -> Callable[[Callable[P, R]], Kernel[P, R]]: ...
 
 
 def profile(func: Any = None, **kwargs: Any) -> Any:

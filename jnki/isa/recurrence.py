@@ -1,0 +1,72 @@
+"""`h = (a <op0> h) <op1> b` along an axis, one element after another: what a scan of the Vector Engine computes."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jnki.isa.operators import OPERATORS
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a recurrence, by the names of two binary arithmetic operators.
+
+    Attributes:
+        op0, op1: the operators.
+        reverse0: whether `a` stands on the right of `op0`.
+        reverse1: whether `b` stands on the left of `op1`.
+    """
+
+    op0: str
+    op1: str
+    reverse0: bool = False
+    reverse1: bool = False
+
+    def __call__(self, a: jax.Array, state: jax.Array, b: jax.Array) -> jax.Array:
+        inner = apply(self.op0, *((state, a) if self.reverse0 else (a, state)))
+        return apply(self.op1, *((b, inner) if self.reverse1 else (inner, b)))
+
+
+def apply(op: str, left: jax.Array, right: jax.Array) -> jax.Array:
+    """`left <op> right`, rounded to float32 whatever comes next."""
+    value = OPERATORS[op].function(left, right)
+    return rounded(value) if op == "multiply" else value
+
+
+@jax.custom_jvp
+def rounded(product: jax.Array) -> jax.Array:
+    """`product` itself, which no compiler makes one operation of with an addition that follows.
+
+    XLA lets LLVM contract `a * b + c` into one instruction that rounds once. A selection in between keeps them apart;
+    barriers and `lax.reduce_precision` are gone by then.
+    """
+    return jnp.where(product == product, product, jnp.nan)
+
+
+rounded.defjvp(lambda primals, tangents: (rounded(*primals), *tangents))
+
+
+def in_order(step: Step, a: jax.Array, b: jax.Array, start: jax.Array, on: jax.Array | None = None) -> jax.Array:
+    """All states of the recurrence, `float32[N, P]`: the first axis is the one that is walked.
+
+    The bits are those of a loop over NumPy's float32. A step of the reverse pass computes its slopes again from `a`,
+    `b` and the state before it: a few operations, where keeping them took two more arrays of the size of `a`.
+
+    Args:
+        a, b: `float32[N, P]`.
+        start: the state before the first step, `float32[P]`.
+        on: `bool[N, P]`; where false, a state stays as it was. None where every step is taken.
+    """
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def one(state: jax.Array, x: Any) -> tuple[jax.Array, jax.Array]:
+        a, b, on = x
+        new = step(a, state, b)
+        new = new if on is None else jnp.where(on, new, state)
+        return new, new
+
+    return lax.scan(one, start, (a, b, on))[1]

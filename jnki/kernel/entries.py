@@ -1,0 +1,143 @@
+"""What a kernel has recorded, and lowered, for each kind of call."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jnki.access.access import Access
+from jnki.errors import misfit
+from jnki.kernel.arguments import Arguments, flatten, quick_key
+from jnki.kernel.cache import Cache
+from jnki.kernel.options import Option
+from jnki.kernel.pieces import Pieces, is_long
+from jnki.kernel.progress import FirstCall
+from jnki.kernel.recording import record_kernel
+from jnki.lower.lowering import Lowered, lower_program
+from jnki.program.program import Program
+from jnki.target import Target
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one set of shapes, types, static arguments, target and grid was recorded and lowered to.
+
+    Attributes:
+        program: the recorded kernel.
+        run: the jitted pure function, or one that runs a long program in pieces.
+        structure: that of the kernel's return value, of which the outputs are the leaves.
+        single: whether the return value is one bare tensor.
+        may_fault: whether a call has to look at the fault record.
+        updated: per output, the number of the array argument that it is the new value of, if it is one.
+    """
+
+    program: Program
+    run: Any
+    structure: Any
+    single: bool
+    may_fault: bool
+    updated: tuple[int | None, ...] = ()
+
+    def outputs(self, flat: Any) -> Any:
+        return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat))
+
+
+class Entries:
+    """The entries of one function: recorded when they are first asked for, and kept up to a bound.
+
+    Args:
+        name: the kernel's, for messages.
+        out_parameters: whether a kernel that returns nothing gives out the parameters that it writes.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, out_parameters: bool = False):
+        self._function = function
+        self._signature = inspect.signature(function)
+        self._name = name
+        self._out_parameters = out_parameters
+        self._cache: Cache[Entry] = Cache()
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def find(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        grid: tuple[int, ...],
+        target: Target,
+        options: frozenset[Option],
+    ) -> tuple[Entry, Any]:
+        """The entry for a call, and the arrays among its arguments.
+
+        Raises:
+            RuleError: the kernel breaks a rule (while it is recorded).
+            TypeError: the function does not take such arguments.
+        """
+        settings = grid, target, options
+        quick = None if kwargs else quick_key(args)
+        entry = None if quick is None else self._cache.get((quick, *settings))
+        if entry is not None:
+            return entry, [a for a in args if isinstance(a, (np.ndarray, jax.Array))]
+        bound, arguments = self._bind(args, kwargs)
+        key = (arguments.key, *settings)
+        entry = self._cache.get(key)
+        if entry is None:
+            entry = self._record(bound, arguments, *settings)
+            self._cache.put(key, entry)
+        # Without binding nobody sees an array that is a default.
+        if quick is not None and len(arguments.arrays) == sum(isinstance(a, (np.ndarray, jax.Array)) for a in args):
+            self._cache.put((quick, *settings), entry)
+        return entry, arguments.arrays
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Arguments]:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            raise TypeError(misfit(self._signature, f"kernel {self._name}", args, kwargs)) from None
+        bound.apply_defaults()
+        return dict(bound.arguments), flatten(dict(bound.arguments), self._name)
+
+    def _record(
+        self,
+        bound: dict[str, Any],
+        arguments: Arguments,
+        grid: tuple[int, ...],
+        target: Target,
+        options: frozenset[Option],
+    ) -> Entry:
+        program, structure = record_kernel(
+            self._function,
+            self._signature,
+            bound,
+            arguments,
+            grid,
+            target,
+            options,
+            out_parameters=self._out_parameters,
+        )
+        single = structure == jax.tree.structure(0)
+        pieces = Pieces(program) if is_long(program) else None
+        pure = lower_program(program, run=pieces)
+        run: Any = pure if program.may_fault else _outputs_only(pure)
+        if pieces is None:
+            run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
+        updated: tuple[int | None, ...] = ()
+        if self._out_parameters:
+            numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}
+            updated = tuple(numbers.get(a.buffer) if a == Access.whole(a.buffer) else None for a in program.outputs)
+        return Entry(program, run, structure, single, program.may_fault, updated)
+
+
+def _outputs_only(pure: Lowered) -> Callable[..., Any]:
+    """Four arrays of a fault record that cannot hold anything would cost more than a small kernel."""
+
+    @functools.wraps(pure)
+    def function(*arrays: Any) -> Any:
+        return pure(*arrays)[0]
+
+    return function

@@ -1,0 +1,1 @@
+"""`neuronxcc.starfish.support`: helpers that tests of kernels import."""

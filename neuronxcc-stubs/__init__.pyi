@@ -1,0 +1,1 @@
+# For type checkers, `neuronxcc.nki` is what jnki serves under that name.

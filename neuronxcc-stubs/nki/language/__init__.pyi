@@ -1,0 +1,1 @@
+from jnki.neuronxcc.nki.language import *
