@@ -4,7 +4,7 @@ Hypothesis draws and shrinks structure; contents are drawn by `check`, thousands
 
     @given(strategies.copies())
     def test_copies(copy):
-        testing.check(copy.kernel, *copy.domains, against=copy.reference, cases=200, trivial=("input",))
+        testing.check(copy.kernel, *copy.domains, against=copy.reference, faults=copy.faults, trivial=("input",))
 
 Hypothesis is an optional dependency: `pip install 'jnki[hypothesis]'`. Nothing else in jnki imports this module.
 """
@@ -73,12 +73,14 @@ class Drawn:
         kernel: a function of JAX's that gives outputs and a fault.
         domains: one per argument.
         reference: one case at a time.
+        faults: which cases fault, as `check` takes it.
     """
 
     name: str
     kernel: Callable[..., Any]
     domains: tuple[Domain, ...]
     reference: Callable[..., Any]
+    faults: Any = "match"
 
     def __repr__(self) -> str:
         return self.name
@@ -123,11 +125,16 @@ def gathers(draw: st.DrawFn) -> Drawn:
 
     def reference(table: Any, rows: Any) -> Any:
         out = np.zeros((count, columns), np.float32)
-        out[:kept] = np.asarray(table)[np.asarray(rows)[:kept, 0]]
+        out[:kept] = np.asarray(table)[np.clip(np.asarray(rows)[:kept, 0], 0, size - 1)]
         return out
 
+    def faults(table: Any, rows: Any) -> tuple[int, int] | None:
+        read = np.asarray(rows)[:kept, 0]  # a row that the mask leaves off is not checked
+        bad = read[(read < 0) | (read >= size)]
+        return (int(bad[0]), size) if len(bad) else None
+
     domains = (floats((size, columns)), index)
-    return Drawn(f"gather of {kept} of {count} rows of {size}x{columns}", kernel, domains, reference)
+    return Drawn(f"gather of {kept} of {count} rows of {size}x{columns}", kernel, domains, reference, faults)
 
 
 def kernels() -> st.SearchStrategy[Drawn]:

@@ -20,7 +20,9 @@ few = settings(
 @given(strategies.kernels())
 def test_drawn_kernels_are_right(drawn):
     reference = testing.numpy_reference(drawn.reference)
-    testing.check(drawn.kernel, *drawn.domains, against=reference, cases=20, trivial=("input", "zero"))
+    testing.check(
+        drawn.kernel, *drawn.domains, against=reference, faults=drawn.faults, cases=20, trivial=("input", "zero")
+    )
 
 
 def test_both_kinds_are_drawn_and_patterns_stay_inside():
