@@ -82,6 +82,8 @@ class Batches:
     def __post_init__(self) -> None:
         if self.mesh is None and jax.device_count() > 1:
             self.mesh = jax.make_mesh((jax.device_count(),), ("cases",), (jax.sharding.AxisType.Auto,))
+        if self.mesh is not None:  # whatever types the axes of the given mesh have
+            self.mesh = Mesh(self.mesh.devices, self.mesh.axis_names)
         self.devices = 1 if self.mesh is None else self.mesh.size
         shapes = self.arguments.shapes()
         outputs = self._eval(lambda *arrays: self.subject.run(*self.arguments.assembled(arrays))[0], shapes)
