@@ -46,9 +46,9 @@ def main():
     domains = testing.floats((6, 4)), testing.rows((8, 1), size=6)
 
     def fits(kernel):
-        """`check_backward` gives a cotangent and the arguments of the forward kernel."""
+        """`check_backward` gives the arguments of the forward kernel, its output, and a cotangent."""
 
-        def backward(out_grad, table, ids):
+        def backward(table, ids, out, out_grad):
             return kernel(out_grad, ids, jnp.zeros_like(table))
 
         return backward

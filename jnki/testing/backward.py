@@ -54,19 +54,21 @@ def check_backward(
     atol: float = 1e-6,
     accept: Sequence[str] = (),
 ) -> Backward:
-    """`backward(cotangents, *args)` gives the cotangents of the float arguments of `forward(*args)`.
+    """`backward(*args, *outputs, *cotangents)` gives the cotangents of the float arguments of `forward(*args)`.
+
+    That is the convention of `jnki.with_backward`.
 
     Args:
         forward: a kernel or function; its arguments are drawn from `domains`.
-        backward: takes the cotangent of the output (a list of them, where there are several float outputs) and the
-            arguments; gives one array per float argument, bare where there is one. A lambda fits any other order.
+        backward: takes the arguments, the outputs, and the cotangent of each float output; gives one array per float
+            argument, bare where there is one. A lambda fits any other order.
         reference: the same as `forward` in plain JAX, whose derivative is compared too.
         rtol, atol: of each element, never times the size.
         accept: planted wrong cotangents that this check may accept: of "zeros", "scaled by 1.001", "largest element
             missing" and "negated".
 
     Raises:
-        BackwardFailure: a cotangent is wrong, or breaks `<w, J v> = <backward(w), v>`.
+        BackwardFailure: a cotangent is wrong, or breaks `<w, J v> = <backward(..., w), v>`.
         VacuousCheck: a planted wrong cotangent is accepted in each case: the check cannot tell.
     """
     __tracebackhide__ = True  # for pytest and IPython: their tracebacks end at the caller
@@ -114,8 +116,9 @@ class _Check:
 
     def given(self, arrays: list[Any], cotangent: list[Any]) -> list[Any]:
         """What the backward kernel says."""
-        given_to = cotangent if len(cotangent) > 1 else cotangent[0]
-        found, _ = self._hand.run(given_to, *self._arguments.assembled(arrays))
+        outputs, _ = self._call(*arrays)
+        parts = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        found, _ = self._hand.run(*self._arguments.assembled(arrays), *parts, *cotangent)
         leaves = jax.tree.leaves(found)
         floats = [arrays[p] for p in float_places(arrays)]
         if [a.shape for a in leaves] != [a.shape for a in floats]:

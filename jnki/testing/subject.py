@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from jnki.kernel.kernel import Kernel
+from jnki.kernel.with_fault import WithFault
 from jnki.memory import Fault
 from jnki.program.program import Loop, Node, Program
 from jnki.source import Location
@@ -47,9 +48,8 @@ def subject_of(what: Any) -> Subject:
     Raises:
         TypeError: it cannot be called.
     """
-    owner = getattr(what, "__self__", None)
-    if isinstance(owner, Kernel) and what == owner.with_fault:
-        what = owner
+    if isinstance(what, WithFault):
+        what = what.kernel
     if isinstance(what, Kernel):
         name = what.__name__ + (f"[{', '.join(map(str, what.grid))}]" if what.grid else "")
         return Subject(name, _definition(what.function), _parameters(what), what.with_fault, what)

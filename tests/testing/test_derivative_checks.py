@@ -3,9 +3,11 @@
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.experimental import checkify
 
+import jnki
 from jnki import testing
 from jnki.testing.derivatives import finite_differences, forward_and_reverse
 from tests.testing.kernels import double, gather
@@ -75,7 +77,7 @@ def test_a_wrong_transpose():
     assert forward_and_reverse(lambda x: (2 * x, None), x, seed=0, rtol=0.0) == ""
 
 
-def gather_backward(w, table, rows):
+def gather_backward(table, rows, out, w):
     return jnp.zeros_like(table).at[rows[:, 0]].add(w)
 
 
@@ -89,10 +91,10 @@ def test_a_right_backward_kernel_and_its_whole_jacobian():
 @pytest.mark.parametrize(
     "backward",
     [
-        lambda w, t, r: jnp.zeros_like(t),
-        lambda w, t, r: 1.001 * gather_backward(w, t, r),
-        lambda w, t, r: jnp.zeros_like(t).at[r[:, 0]].set(w),
-        lambda w, t, r: gather_backward(w, t, jnp.roll(r, 1)),
+        lambda t, r, o, w: jnp.zeros_like(t),
+        lambda t, r, o, w: 1.001 * gather_backward(t, r, o, w),
+        lambda t, r, o, w: jnp.zeros_like(t).at[r[:, 0]].set(w),
+        lambda t, r, o, w: gather_backward(t, jnp.roll(r, 1), o, w),
     ],
     ids=["zeros", "scaled", "write instead of add", "index off by one"],
 )
@@ -108,7 +110,7 @@ def test_a_small_error_in_a_large_tile_is_seen():
     """An all-zero gradient of 128x512, which a tolerance that grows with the size accepts."""
     tile = testing.floats((128, 512), low=0.5, high=1.0)
     with pytest.raises(testing.BackwardFailure, match="65,536 of 65,536 elements differ"):
-        testing.check_backward(lambda x: x * 1e-3, lambda w, x: jnp.zeros_like(x), tile, cases=1)
+        testing.check_backward(lambda x: x * 1e-3, lambda x, y, w: jnp.zeros_like(x), tile, cases=1)
 
 
 def test_a_backward_check_that_cannot_tell():
@@ -116,9 +118,9 @@ def test_a_backward_check_that_cannot_tell():
         testing.check_backward(gather, gather_backward, TABLE, ROWS, cases=2, rtol=0.01)
     testing.check_backward(gather, gather_backward, TABLE, ROWS, cases=2, rtol=0.01, accept=("scaled by 1.001",))
     with pytest.raises(TypeError, match="one cotangent each, in their order"):
-        testing.check_backward(gather, lambda w, t, r: w, TABLE, ROWS, cases=1)
+        testing.check_backward(gather, lambda t, r, o, w: w, TABLE, ROWS, cases=1)
     with pytest.raises(ValueError, match="has no float argument"):
-        testing.check_backward(lambda r: r, lambda w, r: w, ROWS)
+        testing.check_backward(lambda r: r, lambda r, o, w: w, ROWS)
 
 
 def test_a_reference_with_another_derivative():
@@ -169,3 +171,18 @@ def test_assert_no_fault():
     assert error.get().startswith("a row index is out of bounds: row 2 has index 7")
     with pytest.raises(ValueError, match="checkify"):
         jax.jit(alone)(good)
+
+
+def test_the_convention_is_that_of_with_backward():
+    """Outputs come before the cotangents of those that are floats."""
+
+    def forward(x):
+        return jnp.exp(x), jnp.argsort(x), x * x
+
+    def backward(x, e, order, square, w, v):
+        return w * e + 2 * v * x
+
+    x = testing.floats((3, 4))
+    testing.check_backward(forward, backward, x, cases=2)
+    found = jax.grad(lambda x: sum(o.sum() for o in jnki.with_backward(forward, backward)(x)[::2]))(jnp.ones(3))
+    np.testing.assert_allclose(found, np.full(3, np.e + 2), rtol=1e-6)
