@@ -10,6 +10,7 @@ import pytest
 
 import jnki
 import jnki.serve
+from tests.laws.cases import CASES
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -140,3 +141,9 @@ def test_what_counts_as_a_citation(generator):
     )
     assert list(generator.cited(text.replace("{}", "C"))) == [9, 10, 11, 12]
     assert list(generator.tested(names.replace("{}", "c"))) == [3, 8, 9]
+
+
+def test_every_case_of_the_laws_is_on_the_page_of_derivatives():
+    page = (ROOT / "docs" / "derivatives.md").read_text()
+    missing = [case.name for case in CASES if f"| {case.name} |" not in page]
+    assert missing == [], "python -m docs.generate_derivatives"
