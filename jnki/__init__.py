@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
+    from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.affine_select import affine_select as affine_select
     from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
+    from jnki.isa.gpsimd.local_gather import local_gather as local_gather
+    from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
@@ -36,7 +39,11 @@ if TYPE_CHECKING:
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
     from jnki.isa.vector.dropout import dropout as dropout
+    from jnki.isa.vector.max8 import max8 as max8
     from jnki.isa.vector.memset import memset as memset
+    from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
+    from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
+    from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
     from jnki.isa.vector.rand import rand as rand
     from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.range_select import range_select as range_select
@@ -45,6 +52,9 @@ if TYPE_CHECKING:
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.select_reduce import select_reduce as select_reduce
     from jnki.isa.vector.tensor_copy import tensor_copy as tensor_copy
+    from jnki.isa.vector.tensor_copy_dynamic import tensor_copy_dynamic_dst as tensor_copy_dynamic_dst
+    from jnki.isa.vector.tensor_copy_dynamic import tensor_copy_dynamic_src as tensor_copy_dynamic_src
+    from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
     from jnki.isa.vector.tensor_scalar_reduce import tensor_scalar_reduce as tensor_scalar_reduce
@@ -79,14 +89,20 @@ _HOME = {
     "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
     "dma_copy": "jnki.isa",
+    "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
     "engine": "jnki.isa",
     "hbm": "jnki.access.ref",
     "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",
+    "local_gather": "jnki.isa",
+    "max8": "jnki.isa",
     "memset": "jnki.isa",
     "mgrid": "jnki.access.mesh_grid",
+    "nc_find_index8": "jnki.isa",
+    "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
@@ -101,6 +117,10 @@ _HOME = {
     "select_reduce": "jnki.isa",
     "tensor_copy": "jnki.isa",
     "tensor_partition_reduce": "jnki.isa",
+    "sequence_bounds": "jnki.isa",
+    "tensor_copy_dynamic_dst": "jnki.isa",
+    "tensor_copy_dynamic_src": "jnki.isa",
+    "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
     "tensor_scalar_reduce": "jnki.isa",

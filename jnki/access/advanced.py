@@ -12,6 +12,7 @@ import numpy as np
 from jnki.access.access import Access, Dim, Indirect
 from jnki.access.basic import basic_view, is_slice
 from jnki.access.buffer import Space
+from jnki.access.dynamic_index import DynamicIndex
 from jnki.access.index import Index, NonAffine, scalar
 from jnki.access.walk import Walk, walked
 from jnki.errors import RuleError, not_modelled
@@ -33,8 +34,8 @@ def advanced_view(access: Access, keys: list[Any]) -> Access:
         RuleError: they do not broadcast; on chip, they have no two axes; or a rule of an indirect index is broken.
     """
     tiles = [(axis, k.access) for axis, k in enumerate(keys) if is_tile(k)]
-    indices = [scalar(0) if is_tile(k) else _as_index(k) for k in keys]
-    shapes = [i.shape for i, k in zip(indices, keys) if not is_tile(k)] + [t.shape for _, t in tiles]
+    indices = [scalar(0) if is_tile(k) and not isinstance(k, DynamicIndex) else _as_index(k) for k in keys]
+    shapes = [i.shape for i, k in zip(indices, keys) if not is_tile(k) or i.shape] + [t.shape for _, t in tiles]
     try:
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
@@ -48,6 +49,8 @@ def advanced_view(access: Access, keys: list[Any]) -> Access:
         raise rank_1(access, f"an index of shape {list(shape)}", "indices of rank 2 or more")
     walks = [Walk(index.base, index._steps_in(shape)) for index in indices]
     view = walked(access, walks, shape, _blocks(access, walks, shape))
+    if moved := [axis for axis, k in enumerate(keys) if isinstance(k, DynamicIndex)]:
+        return _moved(access, view, tiles, moved[0])
     return _with_indirect(access, view, tiles, shape) if tiles else view
 
 
@@ -95,14 +98,7 @@ def mixed_view(access: Access, keys: list[Any]) -> Access:
 
 
 def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]], shape: tuple[int, ...]) -> Access:
-    if len(tiles) > 1:
-        raise RuleError(
-            "ap.one_dynamic",
-            "one tensor can have one indirect index",
-            given=f"{len(tiles)} tiles",
-            allowed="one",
-        )
-    axis, tile = tiles[0]
+    axis, tile = _only_one(tiles)
     rules_of_index_tile(tile)
     dim = access.dims[axis]
     if access.buffer.space is not Space.HBM:
@@ -110,11 +106,26 @@ def _with_indirect(access: Access, view: Access, tiles: list[tuple[int, Access]]
         return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count, tile.size > 1))
     free = len(access.dims) > 1 and axis == len(access.dims) - 1
     per_row = tile.size == shape[0] and (tile.shape[:1] == shape[:1] or len(tile.shape) == 1)
-    if free or not per_row:
+    is_vector = per_row or tile.size != 1  # one element selects one place on its axis for all rows
+    if free or (is_vector and not per_row):
         raise _free_axis(access, axis, tile)
     # Where the axis has no place at all, that is for the rows to find out at run time.
     unchecked = tuple(bound for bound in view.unchecked if bound.size)
-    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count), unchecked=unchecked)
+    return replace(view, indirect=Indirect(tile, dim.step, axis, dim.count, is_vector), unchecked=unchecked)
+
+
+def _moved(access: Access, view: Access, tiles: list[tuple[int, Access]], axis: int) -> Access:
+    """The view, which walks `axis` itself, moved along it by the one element of a tile."""
+    _, tile = _only_one(tiles)
+    rules_of_index_tile(tile)
+    dim, buffer = access.dims[axis], access.buffer
+    own = [a for a, walk in enumerate(zip(buffer.strides, buffer.shape)) if walk == (dim.step, dim.count)]
+    if not buffer.space.on_chip or tile.size != 1 or not own or any(bound.axis == axis for bound in view.unchecked):
+        raise not_modelled(
+            f"an index tensor beside a tile on axis {axis} of tensor '{buffer.name}', unless the tensor is on chip, "
+            "the tile has one element, the axis is whole, and the index tensor stays on it"
+        )
+    return replace(view, indirect=Indirect(tile, dim.step, own[0], dim.count, is_vector=False, walks_axis=True))
 
 
 def rules_of_index_tile(tile: Access) -> None:
@@ -135,15 +146,28 @@ def rules_of_index_tile(tile: Access) -> None:
         )
 
 
+def _only_one(tiles: list[tuple[int, Access]]) -> tuple[int, Access]:
+    if len(tiles) > 1:
+        raise RuleError(
+            "ap.one_dynamic",
+            "one tensor can have one indirect index",
+            given=f"{len(tiles)} tiles",
+            allowed="one",
+        )
+    return tiles[0]
+
+
 def _free_axis(access: Access, axis: int, tile: Access | None = None) -> RuleError:
     given = f"a tile on axis {axis} of {list(access.shape)}"
     return RuleError(
         "err_indirect_indices_free_dim",
         f"the indirect index of tensor '{access.buffer.name}' must give one row per partition",
         given=given + (f", index shape {list(tile.shape)}" if tile else ""),
-        allowed="an index of shape [P, 1] on a leading axis (built with nl.arange, not with nl.mgrid)",
+        allowed="an index of shape [P, 1] on a leading axis (built with nl.arange, not with nl.mgrid), or one element",
     )
 
 
 def _as_index(key: Any) -> Index:
+    if isinstance(key, DynamicIndex):
+        return key.index
     return key if isinstance(key, Index) else scalar(operator.index(key))

@@ -15,6 +15,8 @@ class Symbol:
 
     name: str
     trips: int
+    # Whether the source has no such loop: it was found in what an unrolled one recorded, and faults do not tell it.
+    found: bool = False
 
     def __str__(self) -> str:
         return self.name

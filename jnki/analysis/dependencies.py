@@ -1,9 +1,9 @@
 """Iterations that must not depend on each other: those of an `affine_range`, and the instances of a launch grid.
 
 Two of them may not write one location, and in an `affine_range` none may read what another writes; associative
-accumulation (`acc += ...`) is excepted. Whether they do is decided from the access patterns and the masks alone
-(`meeting.py`), whatever the sizes. What cannot be decided, a dynamic index for one, is refused nowhere: `judged` says
-which pairs of accesses that leaves.
+accumulation (`acc += ...`) is excepted, and so is a grid of instances that all do the very same. Whether they do is
+decided from the access patterns and the masks alone (`meeting.py`), whatever the sizes. What cannot be decided, a
+dynamic index for one, is refused nowhere: `judged` says which pairs of accesses that leaves.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from jnki.access.affine import Symbol
 from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Meeting, Use, Verdict
 from jnki.errors import RuleError
-from jnki.program.program import Loop, LoopKind, Node
+from jnki.program.program import Loop, LoopKind, Node, instructions
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def judged(nodes: tuple[Node, ...], outer: frozenset[Symbol] = frozenset()) -> I
 
 def _judged_in(loop: Loop, outer: frozenset[Symbol]) -> Iterator[Judged]:
     local = set(_made_inside(loop))
+    if loop.kind is LoopKind.GRID and _are_one(loop, local):
+        return
     uses: dict[str, list[Use]] = {}
     for use in _uses(loop.body):
         if use.access.buffer.name not in local:
@@ -62,6 +64,17 @@ def _judged_in(loop: Loop, outer: frozenset[Symbol]) -> Iterator[Judged]:
             for second in found[number:]:
                 if _may_not_meet(loop, first, second):
                     yield Judged(loop, first, second, meeting(loop.symbol, first, second, outer))
+
+
+def _are_one(loop: Loop, local: set[str]) -> bool:
+    """Whether all instances of a grid do the very same, so that any number of them does what one does.
+
+    None has the number of another in it, and none finds anything else than the first one did.
+    """
+    body = list(instructions(loop.body))
+    read = {access.buffer.name for node in body for access in node.reads()}
+    written = {access.buffer.name for node in body for access in node.written()}
+    return not ((read & written) - local) and all(loop.symbol not in node.symbols for node in body)
 
 
 def _may_not_meet(loop: Loop, first: Use, second: Use) -> bool:

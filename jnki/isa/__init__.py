@@ -2,10 +2,13 @@
 
 from jnki.isa.device_print import DevicePrint
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
+from jnki.isa.dma.dma_transpose import DmaTranspose, dma_transpose
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
 from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
+from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
+from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
 from jnki.isa.scalar.activation import Activation, activation
@@ -16,7 +19,11 @@ from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
 from jnki.isa.vector.dropout import Dropout, dropout
+from jnki.isa.vector.max8 import Max8, max8
 from jnki.isa.vector.memset import Memset, memset
+from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
+from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8, nc_match_replace8
+from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, nc_stream_shuffle
 from jnki.isa.vector.rand import Rand, rand
 from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.range_select import RangeSelect, range_select
@@ -25,6 +32,13 @@ from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor, scalar_tens
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.select_reduce import SelectReduce, select_reduce
 from jnki.isa.vector.tensor_copy import TensorCopy, tensor_copy
+from jnki.isa.vector.tensor_copy_dynamic import (
+    TensorCopyDynamicDst,
+    TensorCopyDynamicSrc,
+    tensor_copy_dynamic_dst,
+    tensor_copy_dynamic_src,
+)
+from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated, tensor_copy_predicated
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
 from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce, tensor_scalar_reduce
@@ -39,12 +53,18 @@ __all__ = [
     "BnStats",
     "DevicePrint",
     "DmaCopy",
+    "DmaTranspose",
     "Dropout",
     "GatherFlattened",
     "Instruction",
     "Iota",
+    "LocalGather",
+    "Max8",
     "Memset",
+    "NcFindIndex8",
+    "NcMatchReplace8",
     "NcMatmul",
+    "NcStreamShuffle",
     "NcTranspose",
     "Rand",
     "RandomSeed",
@@ -53,8 +73,12 @@ __all__ = [
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
+    "SequenceBounds",
     "SharedConstant",
     "TensorCopy",
+    "TensorCopyDynamicDst",
+    "TensorCopyDynamicSrc",
+    "TensorCopyPredicated",
     "TensorPartitionReduce",
     "TensorReduce",
     "TensorScalar",
@@ -68,12 +92,18 @@ __all__ = [
     "bn_stats",
     "dge_mode",
     "dma_copy",
+    "dma_transpose",
     "dropout",
     "engine",
     "gather_flattened",
     "iota",
+    "local_gather",
+    "max8",
     "memset",
+    "nc_find_index8",
+    "nc_match_replace8",
     "nc_matmul",
+    "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
     "oob_mode",
@@ -85,7 +115,11 @@ __all__ = [
     "scalar_tensor_tensor",
     "select",
     "select_reduce",
+    "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_dynamic_dst",
+    "tensor_copy_dynamic_src",
+    "tensor_copy_predicated",
     "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",

@@ -30,6 +30,12 @@ class engine(enum.Enum):
     sync = 6
 
 
+class dma_engine(enum.Enum):
+    """The DMA engines, which move data by themselves: no instruction takes them as its engine."""
+
+    dma = "dma"
+
+
 class reduce_cmd(enum.IntEnum):
     """What an instruction does with the accumulator registers of its engine."""
 

@@ -47,7 +47,7 @@ class Instruction:
 
     mask: Mask | None = None
     location: Location | None = field(default=None, compare=False, repr=False)
-    unrolled: tuple[tuple[int, str, int], ...] = field(default=(), compare=False, repr=False)
+    unrolled: tuple[tuple[int, str, int | Affine], ...] = field(default=(), compare=False, repr=False)
 
     def __init_subclass__(cls) -> None:
         # A dataclass would compare constants by value, and 0.0 is not -0.0. It keeps what a class brings.
@@ -121,6 +121,9 @@ class Instruction:
                     found[symbol] = None
             elif isinstance(value, IndexValue):
                 found.update(dict.fromkeys(value.base.symbols))
+        for _, _, number in self.unrolled:
+            if isinstance(number, Affine):
+                found.update(dict.fromkeys(number.symbols))
         return tuple(found)
 
     def map_accesses(self, change: Callable[[Access], Access]) -> Self:
@@ -157,6 +160,9 @@ class Instruction:
                     changes[f.name] = operand.substitute(symbol, value)
                 case Mask() as mask:
                     changes[f.name] = mask.substitute(symbol, value).simplified()
+        if self.unrolled:
+            told = ((d, name, Affine.of(number).substitute(symbol, value)) for d, name, number in self.unrolled)
+            changes["unrolled"] = tuple((d, name, n if n.terms else n.constant) for d, name, n in told)
         return dataclasses.replace(self, **changes)
 
     def check(self, target: Target) -> None:

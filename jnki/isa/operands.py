@@ -30,6 +30,15 @@ def store(memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, mas
     return update(memory, access, new, at, enabled=enabled)
 
 
+def store_where(
+    memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, enabled: jax.Array | None
+) -> DeviceMemory:
+    """Memory with `value` at a direct operand, where `enabled`, which broadcasts to it, has true."""
+    mask = None if enabled is None else jnp.broadcast_to(enabled, access.shape)
+    new = write(memory.get(access.buffer), access, value.reshape(access.shape), at, enabled=mask)
+    return update(memory, access, new, at, enabled=mask)
+
+
 def store_float32(
     memory: DeviceMemory, access: Access, value: jax.Array, at: Loops, enabled: jax.Array | None
 ) -> DeviceMemory:

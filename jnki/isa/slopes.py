@@ -16,6 +16,8 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from jnki.isa.quotient import quotient
+
 # An infinite slope is the product of these two; sums of a few of the former are still finite.
 _LARGE = 2.0**100
 _HUGE = float(np.finfo(np.float32).max)
@@ -129,34 +131,24 @@ def _multiply_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
     return jax.checkpoint(product, prevent_cse=False)(primals[1 - i], tangent)
 
 
-def _rounded_once(a: jax.Array, b: jax.Array) -> jax.Array:
-    """`a / b`, as IEEE arithmetic has it.
-
-    XLA multiplies by the reciprocal of a divisor that is one number for many elements, which rounds twice, and what is
-    rounded down then can be off by one. That the divisor is such a number does not show here: where `a` is NaN, and
-    only there, `a` stands in its place, which changes no result.
-    """
-    return a / jnp.where(jnp.isnan(a), a, b)
-
-
 def _divide_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
     """The quotient is a factor of the second slope, and an output: nothing of its size is kept beside it."""
     a, b = primals
     if i == 0:
         return _scaled(jnp.reciprocal, (b,), tangent)
 
-    def product(quotient: jax.Array, inverse: jax.Array, tangent: jax.Array, a: Any, b: Any) -> jax.Array:
-        is_number = jnp.isfinite(quotient)
+    def product(value: jax.Array, inverse: jax.Array, tangent: jax.Array, a: Any, b: Any) -> jax.Array:
+        is_number = jnp.isfinite(value)
         # An infinite quotient stays so beside an inverse that rounds to zero.
         factor = jnp.where(is_number, _INVERSE(inverse, b), jnp.copysign(jnp.float32(1), inverse))
         is_number &= jnp.isfinite(inverse)
-        return _blown_up(tangent, _QUOTIENT(quotient, a, b), quotient, is_number) * -factor
+        return _blown_up(tangent, _QUOTIENT(value, a, b), value, is_number) * -factor
 
-    quotient, inverse = (lax.stop_gradient(x) for x in (_rounded_once(a, b), jnp.reciprocal(b)))
-    return jax.checkpoint(product, prevent_cse=False)(quotient, inverse, tangent, a, b)
+    value, inverse = (lax.stop_gradient(x) for x in (quotient(a, b), jnp.reciprocal(b)))
+    return jax.checkpoint(product, prevent_cse=False)(value, inverse, tangent, a, b)
 
 
 _OTHER, _QUOTIENT, _INVERSE = (_bounded(f) for f in (lambda x: x, jnp.divide, jnp.reciprocal))
 
 multiply = _with_terms(jnp.multiply, _multiply_term)
-divide = _with_terms(_rounded_once, _divide_term)
+divide = _with_terms(quotient, _divide_term)

@@ -14,6 +14,8 @@ from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.options import Option
+from jnki.kernel.pieces import Pieces, is_long
+from jnki.kernel.progress import FirstCall
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.program.program import Program
@@ -26,7 +28,7 @@ class Entry:
 
     Attributes:
         program: the recorded kernel.
-        run: the jitted pure function.
+        run: the jitted pure function, or one that runs a long program in pieces.
         structure: that of the kernel's return value, of which the outputs are the leaves.
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
@@ -119,8 +121,11 @@ class Entries:
             out_parameters=self._out_parameters,
         )
         single = structure == jax.tree.structure(0)
-        pure = lower_program(program)
-        run = jax.jit(pure if program.may_fault else _outputs_only(pure))
+        pieces = Pieces(program) if is_long(program) else None
+        pure = lower_program(program, run=pieces)
+        run: Any = pure if program.may_fault else _outputs_only(pure)
+        if pieces is None:
+            run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
         updated: tuple[int | None, ...] = ()
         if self._out_parameters:
             numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}

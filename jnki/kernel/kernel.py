@@ -20,6 +20,7 @@ from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
 from jnki.kernel.options import Option, with_option
+from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
 from jnki.kernel.written_back import check_writable, written_back
 from jnki.lower.lowering import Lowered, lower_program
@@ -229,7 +230,8 @@ class Kernel(Generic[P, R]):
         Its results are the flat outputs, or (flat outputs, fault) where the program can fault.
         """
         entry, arrays = self._entry(args, kwargs)
-        return entry.run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
+        run = jax.jit(entry.run) if is_long(entry.program) else entry.run
+        return run.lower(*(jax.ShapeDtypeStruct(a.shape, _storage(a)) for a in arrays))
 
     def pure(self, *args: Any, **kwargs: Any) -> Lowered:
         """The lowered function itself: from the array arguments to (flat outputs, fault), not jitted."""

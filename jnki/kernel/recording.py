@@ -22,6 +22,7 @@ from jnki.record.attempts import record
 from jnki.record.grid import run_grid
 from jnki.record.python_state import PythonState
 from jnki.record.recorder import Recorder
+from jnki.record.reroll.reroll import rerolled
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target
@@ -98,12 +99,13 @@ def record_kernel(
         if Option.STACK_ALLOCATOR not in options:
             check_allocated_by_hand(body)
         check_lifetimes(body, target)
+        body, buffers = rerolled(body, tuple(recorder.scopes[0].buffers), {a.buffer.name for a in accesses})
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,
             grid=grid,
             parameters=known,
-            buffers=tuple(recorder.scopes[0].buffers),
+            buffers=buffers,
             body=body,
             outputs=accesses,
         )

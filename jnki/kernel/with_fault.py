@@ -13,10 +13,13 @@ class WithFault(Generic[P, R]):
     """A function with the arguments of a kernel, to its outputs and a `jnki.Fault`.
 
     It is one object for each kernel, because JAX remembers by the object what it has compiled.
+
+    Attributes:
+        kernel: the kernel.
     """
 
     def __init__(self, kernel: Any, call: Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Fault]]):
-        self._kernel = kernel
+        self.kernel = kernel
         self._call = call
         self.__name__ = f"{kernel.__name__}.with_fault"
         self.__qualname__ = f"{kernel.__qualname__}.with_fault"
@@ -34,10 +37,10 @@ class WithFault(Generic[P, R]):
 
     def __carried__(self) -> tuple[Any, ...]:
         """What tells it from others: its kernel."""
-        return (self._kernel,)
+        return (self.kernel,)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self._kernel, "with_fault")
+        return getattr, (self.kernel, "with_fault")
 
     def __repr__(self) -> str:
-        return f"<{self._kernel!r}.with_fault>"
+        return f"<{self.kernel!r}.with_fault>"

@@ -16,11 +16,14 @@ from jnki.program.program import Program
 Lowered = Callable[..., tuple[tuple[jax.Array, ...], Fault]]
 
 
-def lower_program(program: Program, form: Form | None = None) -> Lowered:
+def lower_program(
+    program: Program, form: Form | None = None, run: Callable[[DeviceMemory], DeviceMemory] | None = None
+) -> Lowered:
     """A pure function from the arrays of the program's parameters to its outputs and its fault record.
 
     Args:
         form: asks for one form of every loop that could have either (all forms give the same result).
+        run: what runs the body, in another way than as one computation.
 
     Returns:
         A function that can be jitted, vmapped, differentiated, scanned and sharded. Its fault is a record of no
@@ -32,7 +35,7 @@ def lower_program(program: Program, form: Form | None = None) -> Lowered:
 
     def compute(*arrays: jax.Array) -> tuple[tuple[jax.Array, ...], Fault]:
         memory = DeviceMemory({}, Fault()).replacing(dict(zip(parameters, map(_strongly_typed, arrays))))
-        memory = run_block(program.body, memory, NO_LOOPS, form)
+        memory = run_block(program.body, memory, NO_LOOPS, form) if run is None else run(memory)
         outputs = tuple(read(memory.get(a.buffer), a, NO_LOOPS) for a in program.outputs)
         return outputs, memory.fault
 

@@ -52,7 +52,7 @@ def _substituted(instruction: Instruction, symbol: Symbol, value: Affine) -> Ins
 
 
 def _shifted(loop: Loop, trips: int, start: int) -> Loop:
-    symbol = Symbol(loop.symbol.name, trips)
+    symbol = replace(loop.symbol, trips=trips)
     return replace(loop, symbol=symbol, body=substitute(loop.body, loop.symbol, Affine(start, ((symbol, 1),))))
 
 

@@ -74,6 +74,19 @@ class DeviceMemory:
     def psum(self) -> Mapping[str, jax.Array]:
         return self._in(Space.PSUM)
 
+    @property
+    def arrays(self) -> Mapping[tuple[Space, str], Any]:
+        """All arrays, by space and name."""
+        return MappingProxyType(dict(self._arrays))
+
+    def array(self, space: Space, name: str) -> Any:
+        """The array of this name as memory holds it.
+
+        Raises:
+            KeyError: nothing was written there.
+        """
+        return self._arrays[space, name]
+
     def _in(self, space: Space) -> Mapping[str, jax.Array]:
         return MappingProxyType({name: a for (s, name), a in self._arrays.items() if s is space})
 

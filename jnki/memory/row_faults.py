@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jnki.access.access import Access
+from jnki.access.affine import Affine
 from jnki.memory.fault import Fault
 from jnki.memory.loops import Loops
 from jnki.memory.sites import NO_SITE, Site, intern
@@ -33,7 +34,7 @@ class Rows:
     indices: jax.Array
     valid: jax.Array
     location: Location | None
-    unrolled: tuple[tuple[int, str, int], ...] = ()
+    unrolled: tuple[tuple[int, str, int | Affine], ...] = ()
 
     def site(self, at: Loops) -> Site:
         access = self.access

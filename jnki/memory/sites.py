@@ -24,8 +24,8 @@ class Site:
         index_step, row_step: what one index, and one row of the pattern, adds to the start.
         signed: whether the index tile is int32 (else uint32).
         loops: the symbols of the enclosing loops, outermost first.
-        unrolled: the iterations of unrolled loops around the instruction, outermost first: inside of how many of
-            `loops`, name and number.
+        unrolled: the iterations of unrolled loops around the instruction, outermost first: inside of how many of the
+            source's `loops`, name, and number, which may depend on the indices of loops that were found in it.
         location: the user's line.
     """
 
@@ -40,15 +40,18 @@ class Site:
     row_step: int
     signed: bool
     loops: tuple[Symbol, ...] = ()
-    unrolled: tuple[tuple[int, str, int], ...] = ()
+    unrolled: tuple[tuple[int, str, int | Affine], ...] = ()
     location: Location | None = None
 
     def iterations(self, recorded: tuple[int, ...]) -> list[tuple[str, int]]:
         """The iteration of each loop around the instruction, outermost first, given those of `loops`."""
+        values = dict(zip(self.loops, recorded))
+        written = [(symbol.name, value) for symbol, value in values.items() if not symbol.found]
         found: list[tuple[str, int]] = []
-        for depth in range(len(self.loops) + 1):
-            found += [(name, value) for outside, name, value in self.unrolled if outside == depth]
-            found += [(s.name, v) for s, v in list(zip(self.loops, recorded))[depth : depth + 1]]
+        for depth in range(len(written) + 1):
+            here = (u for u in self.unrolled if u[0] == depth)
+            found += [(name, Affine.of(number).evaluate(values.__getitem__)) for _, name, number in here]
+            found += written[depth : depth + 1]
         return found
 
 

@@ -5,7 +5,7 @@ handed around and raises where it is used: `NotImplementedError`, with its name 
 """
 
 import sys
-from types import FrameType, ModuleType
+from types import FrameType, ModuleType, NoneType
 from typing import Any, NoReturn
 
 from jnki.source import user_location
@@ -95,7 +95,14 @@ class Absent:
         raise AbsentError(f"{self._name}: {self._why}" + (f"\n  at {at.describe()}" if at else ""))
 
     __bool__ = __iter__ = __len__ = __contains__ = __index__ = __int__ = __float__ = __array__ = _refuse
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are one: where `typing` asks, for an annotation such as `Optional[...]`, and of nobody else."""
+        if self is not other and other is not NoneType and getattr(other, "__module__", None) != "typing":
+            self._refuse()
+        return self is other
+
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __and__ = __xor__ = _refuse
     __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __rand__ = __rxor__ = _refuse
     __enter__ = __exit__ = __instancecheck__ = __subclasscheck__ = __mro_entries__ = _refuse

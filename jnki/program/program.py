@@ -29,11 +29,15 @@ _TILES_SHOWN = 4
 
 
 class LoopKind(enum.Enum):
-    """Who wrote the loop; lowering treats all alike, rules about parallel iterations do not."""
+    """Who wrote the loop; lowering treats all alike, rules about parallel iterations do not.
+
+    `FOUND` is none of the source's: a long run of instructions that repeat was recorded, and is one again.
+    """
 
     AFFINE = "affine_range"
     SEQUENTIAL = "sequential_range"
     GRID = "program_id"
+    FOUND = "re-rolled"
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def _assign_tensor(recorder: Recorder, dst: Tensor, value: Tensor) -> None:
                 allowed="nisa.dma_copy or nl.load and nl.store for HBM, nisa.tensor_copy_dynamic_src on chip",
             )
     _on_chip(to, "destination")
-    is_fresh = recorder.is_last(producer) and not value._dtype_is_explicit
+    # A type that was asked for is rounded to first, and then to the type of `dst`: two steps, unless both are one.
+    is_fresh = recorder.is_last(producer) and (not value._dtype_is_explicit or source.dtype == to.dtype)
     if producer is not None and is_fresh and to.shape == source.shape and _write_in_place(recorder, producer, to):
         return
     _on_chip(source, "source")

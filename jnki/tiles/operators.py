@@ -4,6 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from jnki.access.dynamic_index import DynamicIndex
+from jnki.access.index import Index
 from jnki.dtypes import ElementType, bool_, element_type
 from jnki.source import calling
 from jnki.tiles.assign import assign, copied
@@ -48,10 +50,14 @@ class Tensor(Handle):
         return self
 
     def __add__(self, other: Any) -> Any:
-        return self._binary("add", other)
+        return self._moving(other) or self._binary("add", other)
 
     def __radd__(self, other: Any) -> Any:
-        return self._binary("add", other, reverse=True)
+        return self._moving(other) or self._binary("add", other, reverse=True)
+
+    def _moving(self, other: Any) -> DynamicIndex | None:
+        """Beside an index tensor a tile is a dynamic index, such as in `t[p, offset[0, i] + f]`."""
+        return DynamicIndex(self.access, other) if isinstance(other, Index) and other.ndim else None
 
     def __sub__(self, other: Any) -> Any:
         return self._binary("subtract", other)

@@ -125,6 +125,10 @@ class Tensor(RefusesNumpy, OperatorTypes):
         """The same bytes as elements of `dtype`; the last axis shrinks or grows with the element size."""
         return self._viewed(viewed_access(self.access, element_type(dtype)))
 
+    def as_tile(self) -> Self:
+        """This tensor: what is indexed is a tile already."""
+        return self
+
     def assert_shape(self, shape: Sequence[int]) -> Self:
         """This tensor, whose shape is `shape`.
 

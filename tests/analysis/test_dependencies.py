@@ -151,6 +151,25 @@ def on_a_grid(place):
     return kernel[4]
 
 
+def test_instances_that_do_the_very_same_are_none():
+    """Public kernels are launched on grids that they do not look at."""
+
+    def storing(first):
+        @nki.jit
+        def kernel(x):
+            out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+            for i in nl.affine_range(x.shape[0]):
+                nl.store(out[i], nl.load(first(x, out)[i]))
+            return out
+
+        return kernel[3]
+
+    np.testing.assert_array_equal(storing(lambda x, out: x)(X), X)
+    # What an instance reads of another one's results may differ.
+    with pytest.raises(RuleError, match="err_unexpected_output_dependencies"):
+        storing(lambda x, out: out).trace(X)
+
+
 def test_two_instances_of_a_grid_that_write_one_location_are_an_error():
     with pytest.raises(RuleError) as error:
         on_a_grid(lambda out, pid: out[0]).trace(X)

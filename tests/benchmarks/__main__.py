@@ -1,8 +1,8 @@
-"""`python -m tests.benchmarks [moves] [cases] [loops] [calls] [imports] [kernels]`: tables of ratios, in markdown."""
+"""`python -m tests.benchmarks [moves] [cases] [loops] [calls] [imports] [kernels] [checks]`: ratios, in markdown."""
 
 import argparse
 
-from tests.benchmarks import calls, cases, imports, kernels, loops, moves
+from tests.benchmarks import calls, cases, checks, imports, kernels, loops, moves
 from tests.benchmarks.timing import Effort
 
 SIZES = {"small": (moves.SMALL,), "large": (moves.LARGE,), "both": (moves.SMALL, moves.LARGE)}
@@ -16,6 +16,7 @@ def main() -> None:
         "calls": lambda: calls.run(effort),
         "imports": lambda: imports.run(effort),
         "kernels": lambda: kernels.run(effort),
+        "checks": lambda: checks.run(effort),
     }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("subsets", nargs="*", metavar="subset", help=f"{', '.join(subsets)}; all by default")

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from tests.benchmarks import calls, cases, imports, kernels, loops, moves
+from tests.benchmarks import calls, cases, checks, imports, kernels, loops, moves
 from tests.benchmarks.timing import QUICK, fastest, ratio
 
 
@@ -22,6 +22,11 @@ def test_moves_agree_with_what_is_written_by_hand(capsys: pytest.CaptureFixture[
 def test_cases(capsys: pytest.CaptureFixture[str]) -> None:
     cases.run(QUICK, cases.Cases(count=4, bad_every=2))
     assert rows(capsys.readouterr().out) == 7
+
+
+def test_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    checks.run(QUICK, cases=8, shrinking=False)
+    assert rows(capsys.readouterr().out) == 2
 
 
 def test_loops(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import jnki
 from jnki import DeviceMemory, RuleError, sbuf
 from jnki.memory import DeviceMemory as Memory
+from tests.examples_of import jitted_as_few
 
 TYPES = [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32]
 OPERATORS = {
@@ -54,7 +54,7 @@ def combined(op, a, b, dtype):
 @pytest.mark.parametrize("op", OPERATORS)
 def test_two_tiles_of_any_integer_types(op):
     cases = [(values(a, 0), values(b, 1)[::-1], dtype) for (a, b), dtype in itertools.product(PAIRS, TYPES)]
-    found = jax.jit(lambda arrays: [combined(op, a, b, c[2]) for (a, b), c in zip(arrays, cases)])(
+    found = jitted_as_few(lambda arrays: [combined(op, a, b, c[2]) for (a, b), c in zip(arrays, cases)])(
         [(a, b) for a, b, _ in cases]
     )
     for (a, b, dtype), result in zip(cases, found):
@@ -79,7 +79,7 @@ def test_shifts_count_in_any_integer_type(op):
         if np.dtype(b).kind == "i":
             counts[-1] = -1
         cases.append((values(a, 2), counts, dtype))
-    found = jax.jit(lambda arrays: [combined(op, a, b, c[2]) for (a, b), c in zip(arrays, cases)])(
+    found = jitted_as_few(lambda arrays: [combined(op, a, b, c[2]) for (a, b), c in zip(arrays, cases)])(
         [(a, b) for a, b, _ in cases]
     )
     for (a, b, dtype), result in zip(cases, found):
@@ -96,7 +96,7 @@ def test_an_immediate_is_bits_of_the_type_of_the_data(dtype):
         operands = {"op0": "bitwise_xor", "operand0": number, "op1": "bitwise_and", "operand1": numbers[3] - 2}
         return jnki.tensor_scalar(memory, dst=sbuf("y"), data=sbuf("a"), **operands).sbuf["y"][0]
 
-    found = jax.jit(lambda a: [run(a, number) for number in numbers])(a)
+    found = jitted_as_few(lambda a: [run(a, number) for number in numbers])(a)
     for number, result in zip(numbers, found):
         wanted = [bits_as((int(x) ^ number) & (numbers[3] - 2), dtype) for x in a]
         np.testing.assert_array_equal(result, np.array(wanted, dtype))
@@ -123,7 +123,7 @@ def test_reductions_keep_bits(op):
         return jnki.tensor_reduce(memory, dst=sbuf("y"), op=op, data=sbuf("a")).sbuf["y"][0, 0]
 
     cases = list(itertools.product(TYPES, TYPES))
-    found = jax.jit(lambda arrays: [run(a, dtype) for a, (_, dtype) in zip(arrays, cases)])(
+    found = jitted_as_few(lambda arrays: [run(a, dtype) for a, (_, dtype) in zip(arrays, cases)])(
         [values(a, 5)[6:] for a, _ in cases]
     )
     for (source, dtype), result in zip(cases, found):

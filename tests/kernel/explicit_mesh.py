@@ -1,6 +1,4 @@
-"""Run by test_sharding.py in a process of its own, with four CPU devices: kernels on a mesh with explicit axes."""
-
-import sys
+"""Kernels on a mesh with explicit axes, in a process with four CPU devices: a part of on_four_devices.py."""
 
 import jax
 import jax.numpy as jnp
@@ -82,10 +80,10 @@ def check(place, batched):
         np.testing.assert_allclose(gradient(cases), gradient(batch), rtol=1e-5)
 
 
-def main():
+def main(in_context):
     assert jax.device_count() == 4
     mesh = jax.make_mesh((4,), ("d",), axis_types=(AxisType.Explicit,))
-    if sys.argv[1] == "context":
+    if in_context:
         jax.set_mesh(mesh)
 
     def placed(*axes):
@@ -95,8 +93,3 @@ def main():
     columns = placed(None, "d")(X)
     for transform in (lambda f: f, jax.jit):
         same(transform(tiles)(columns), tiles(X))
-    print("explicit: ok")
-
-
-if __name__ == "__main__":
-    main()

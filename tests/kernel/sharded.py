@@ -1,4 +1,4 @@
-"""Run by test_sharding.py in a process of its own, with four CPU devices: kernels under `jax.shard_map`."""
+"""Kernels under `jax.shard_map`, in a process with four CPU devices: a part of on_four_devices.py."""
 
 import functools
 
@@ -85,8 +85,3 @@ def main():
         return out
 
     np.testing.assert_array_equal(jax.jit(doubled)(spread), 2 * np.asarray(spread))
-    print("sharded: ok")
-
-
-if __name__ == "__main__":
-    main()

@@ -66,7 +66,7 @@ def test_jit_of_the_same_kernel_again_traces_nothing(made, traces):
 def test_other_settings_are_other_kernels():
     kernels = [doubled, doubled[1], doubled[2], doubled.on_fault("poison"), doubled.on_target("trn1")]
     assert len(set(map(id, kernels))) == len({id(k.with_fault) for k in kernels}) == len(kernels)
-    assert doubled[2].with_fault._kernel is doubled[2]
+    assert doubled[2].with_fault.kernel is doubled[2]
     assert repr(doubled[2].with_fault) == "<<kernel doubled[2]>.with_fault>"
     assert doubled.on_target("trn1").target.name == "trn1"
     assert doubled[2].on_target("trn2")[3].grid == (3,)

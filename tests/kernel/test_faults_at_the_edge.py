@@ -386,5 +386,6 @@ def test_the_error_has_a_class_of_its_own_and_survives_pickling():
         gather(TABLE, BAD)
     for error in (pickle.loads(pickle.dumps(caught.value)), copy.deepcopy(caught.value)):
         assert isinstance(error, IndexError) and type(error) is jnki.FaultError
+        assert type(error) == IndexError == type(error) and type(error) != ValueError  # noqa: E721
         assert vars(error) == vars(caught.value) and error.row_index == 7
         assert error.__notes__ == caught.value.__notes__ and str(error) == MESSAGE

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jnki
 from jnki.access.affine import Affine, Symbol
 from jnki.memory import Fault, sites
 from jnki.memory.fault import FaultDetails
@@ -213,7 +214,7 @@ def test_copies_of_a_record() -> None:
 def test_the_exception_survives_pickling_and_copying() -> None:
     error = raised(record(site(location=HERE, loops=(LOOP,)), 43, 129, 3))
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
-        assert type(other) is IndexError and str(other) == str(error)
+        assert type(other) is jnki.FaultError and str(other) == str(error)
         assert vars(other) == vars(error) and len(other.__notes__) == 3
 
 

@@ -47,6 +47,7 @@ class Name:
 
 # What jnki takes besides: keywords that public kernels pass, and Python's ways of spelling a shape.
 ADDED = {
+    "nki.isa.dma_transpose": "dge_mode=unknown",
     "nki.language.load": "mode=error",
     "nki.language.store": "mode=error",
     **{f"nki.language.{name}": "lazy_initialization=False" for name in ("ndarray", "zeros", "ones", "full")},

@@ -59,13 +59,15 @@ def test_a_module_that_is_no_part_of_the_vendors_is_missing():
 
 
 FILE = """
+from typing import Optional, Union
 from neuronxcc.nki._pre_prod_kernels.blockwise_mm import SkipMode, Kinds
 from neuronxcc.nki.compiler.backends.neuron.tensors import KernelHBMTensor
 
+Either = Union[KernelHBMTensor, int]
 NOTHING = SkipMode(False, skip_weight=False)
 TABLE = {Kinds.SILU: 1, NOTHING: 2}
 
-def helper(x: KernelHBMTensor | None, mode=NOTHING, kind=Kinds.SILU) -> None | KernelHBMTensor:
+def helper(x: KernelHBMTensor | None, mode=NOTHING, kind=Kinds.SILU) -> Optional[KernelHBMTensor]:
     return mode
 
 def called(value):

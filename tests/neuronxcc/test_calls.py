@@ -132,3 +132,34 @@ def test_warnings_are_at_the_line_of_the_user():
         nki.profile(lambda x: x, working_directory="/tmp/a")
     here = inspect.currentframe().f_lineno
     assert [(w.filename, w.lineno) for w in caught] == [(__file__, here - 2), (__file__, here - 1)]
+
+
+def test_the_dma_engines_run_no_instruction():
+    @nki.jit
+    def kernel(x):
+        nisa.tensor_copy(nl.load(x), engine=nisa.dma_engine)
+
+    with pytest.raises(RuleError, match=r"tensor_copy.engine: (.|\n)*given:   dma\n"):
+        kernel(np.zeros((1, 1), np.float32))
+
+
+def test_a_vendor_library_is_not_to_come_and_says_why():
+    with pytest.raises(NotImplementedError, match=r"builtin_custom_op: it runs a compiled library of the vendor"):
+        _ = nisa.builtin_custom_op
+
+
+def test_a_call_may_have_a_name():
+    """Public kernels name their instructions for the profiler; messages show it."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, x.dtype, buffer=nl.shared_hbm)
+        tile = nisa.tensor_scalar(nl.load(x, name="load-x"), nl.add, 1.0, name="one more")
+        nl.store(out, tile, name="store-x")
+        return out
+
+    np.testing.assert_array_equal(kernel(X), X + 1)
+    text = refused(RuleError, lambda x, t: nisa.tensor_reduce(np.add, 3, axis=1, name="largest"))
+    assert "operand 'data' of 'nisa.tensor_reduce 'largest'' must be a tensor" in text
+    text = refused(TypeError, lambda x, t: nisa.tensor_copy(t, name=3))
+    assert text.startswith("nisa.tensor_copy() got an unexpected keyword argument 'name'")

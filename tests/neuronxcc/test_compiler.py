@@ -486,6 +486,32 @@ def test_directives_change_no_value():
     np.testing.assert_array_equal(kernel(X), X + 1)
 
 
+def pipelined(**options):
+    """Each iteration loads what the next one stores."""
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        tiles = nl.ndarray((5, nl.par_dim(32), 16), x.dtype)
+        tiles[0] = nl.load(x[0:32])
+        for i in nl.affine_range(3, **options):
+            tiles[i + 1] = nl.load(x[nl.ds(32 * i + 32, 32)])
+            nl.store(out[nl.ds(32 * i, 32)], tiles[i])
+        nl.store(out[96:128], tiles[3])
+        return out
+
+    return kernel
+
+
+@pytest.mark.parametrize("options", [{"precise_schedule": True}, {"directives": [ncc.no_reorder()]}])
+def test_a_loop_in_the_order_that_is_written_is_a_pipeline(options):
+    np.testing.assert_array_equal(pipelined(**options)(X), X)
+    with pytest.raises(RuleError, match="affine_range.no_carried_dep"):
+        pipelined()(X)
+    with pytest.raises(RuleError, match="affine_range.no_carried_dep"):
+        pipelined(directives=ncc.multi_buffer())(X)
+
+
 @pytest.mark.parametrize(
     "options, text",
     [

@@ -95,7 +95,8 @@ def test_options_that_change_no_value_warn_and_the_kernel_runs(make):
     [
         (
             "jit",
-            "additional_compile_opt, artifacts_dir, iters, platform_target, save_neff_name, save_trace_name, warmup",
+            "additional_compile_opt, artifacts_dir, enable_out_of_bound_check, iters, platform_target, save_neff_name, "
+            "save_trace_name, warmup",
         ),
         (
             "benchmark",
@@ -109,6 +110,20 @@ def test_an_option_that_there_is_none_of_is_an_error(make, takes):
     with pytest.raises(TypeError) as error:
         getattr(nki, make)(copy, zzz=1, **({"working_directory": "/tmp/a"} if make == "profile" else {}))
     assert str(error.value).startswith(f"nki.{make}() got an unexpected keyword argument 'zzz'; it takes {takes}")
+
+
+def test_options_of_jit_for_the_vendors_compiler():
+    def writes(x, out):
+        nl.store(out, nl.add(nl.load(x), 1.0))
+
+    kernel = nki.jit(writes, experimental_flags="enable-mutable-parameter", kernel_return=False)
+    np.testing.assert_array_equal(kernel(X, np.zeros_like(X)), X + 1)
+    with pytest.raises(RuleError, match="err_cannot_update_immutable_parameter"):
+        nki.jit(writes, kernel_return=True)(X, np.zeros_like(X))
+    with pytest.raises(TypeError, match="kernel_return is True or False, got 0"):
+        nki.jit(writes, kernel_return=0)
+    with pytest.warns(UserWarning, match="enable_out_of_bound_check: no effect"):
+        nki.jit(copy, enable_out_of_bound_check=False)
 
 
 def test_a_benchmark_runs_the_kernel_and_has_no_latency():

@@ -1,5 +1,6 @@
 """`nl.load`, `nl.store`, `nl.copy`, `nl.broadcast_to`, and the instructions of `nisa` that move or make elements."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -398,3 +399,56 @@ def test_the_version_is_that_of_the_target(target, version):
 
     kernel(X)
     assert nisa.get_nc_version() == nisa.nc_version.gen3, "outside of kernels, of the default target"
+
+
+def test_one_element_is_a_tile():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((2, 1), dtype=x.dtype, buffer=nl.shared_hbm)
+        tile = nl.load(x[1, 2])
+        assert tile.shape == (1, 1)
+        nl.store(out[0:1], nl.add(tile, 1.0))
+        nl.store(out[1, 0], nl.load(x[0, 1], dtype=nl.float32))
+        return out
+
+    np.testing.assert_array_equal(kernel(x), [[6], [1]])
+
+
+def expert(number, mode=nisa.oob_mode.error):
+    """Loads rows of one expert of `[E, H, 2, I]`, and stores them in another one's place; both known at run time."""
+
+    @nki.jit
+    def kernel(weights, which):
+        out = nl.ndarray(weights.shape, dtype=weights.dtype, buffer=nl.shared_hbm)
+        for e in nl.affine_range(weights.shape[0]):
+            nl.store(out[e], nl.load(weights[e]))
+        index = nl.load(which, dtype=nl.int32)
+        rows, pair, columns = nl.mgrid[0:4, 0:2, 0:3]
+        tile = nl.load(weights[index[0, 0], 2 + rows, pair, columns], mode=mode)
+        nl.store(out[index[1, 0].as_tile(), rows, pair, columns], tile)
+        return out
+
+    weights = np.arange(3 * 8 * 2 * 3, dtype=np.float32).reshape(3, 8, 2, 3)
+    which = np.array([[number], [0]], np.int32)
+    return weights, which, kernel
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_one_element_selects_a_place_for_all_rows(number):
+    """A mixture of experts: `weights[expert[0, 0], rows, ...]`."""
+    weights, which, kernel = expert(number)
+    wanted = weights.copy()
+    wanted[0, :4] = weights[number, 2:6]
+    np.testing.assert_array_equal(kernel(weights, which), wanted)
+    found = jax.vmap(kernel, (None, 0))(jnp.asarray(weights), jnp.asarray(np.stack([which, which])))
+    np.testing.assert_array_equal(found[1], wanted)
+
+
+def test_one_element_out_of_bounds_is_a_fault():
+    weights, which, kernel = expert(3)
+    with pytest.raises(
+        IndexError, match="row 0 of 'src' has row index 3, out of bounds for axis 0 of tensor 'weights' with size 3"
+    ):
+        kernel(weights, which)

@@ -1,5 +1,7 @@
 """Running random programs in every form, and comparing each with plain NumPy."""
 
+from contextlib import nullcontext
+
 import jax
 import numpy as np
 from jax import numpy as jnp
@@ -8,6 +10,7 @@ from jnki.errors import RuleError
 from jnki.neuronxcc import nki
 from tests.programs.draw import ROWS, WIDE, program
 from tests.programs.meanings import as_kernel, in_numpy
+from tests.record.rerolling import rerolling
 
 nl = nki.language
 
@@ -31,8 +34,17 @@ def arrays_of(seed):
     return x, rows
 
 
-def check(seed: int) -> str | None:
-    """What is wrong with the program of this seed, with its source; None where nothing is."""
+def check(seed: int, reroll: bool = False) -> str | None:
+    """What is wrong with the program of this seed, with its source; None where nothing is.
+
+    Args:
+        reroll: whether each recording, however short, is made loops again wherever it can be.
+    """
+    with rerolling() if reroll else nullcontext():
+        return _check(seed)
+
+
+def _check(seed: int) -> str | None:
     source = program(seed)
     x, rows = arrays_of(seed)
     wanted = [in_numpy(source, one, rows) for one in x]

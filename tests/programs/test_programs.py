@@ -8,7 +8,7 @@ from tests.programs.draw import program
 
 @pytest.mark.parametrize("seed", range(12))
 def test_every_form_is_what_numpy_gives(seed):
-    assert check(seed) is None
+    assert check(seed, reroll=seed % 2 == 1) is None
 
 
 def test_programs_have_what_they_are_to_try():

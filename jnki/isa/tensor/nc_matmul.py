@@ -148,10 +148,19 @@ def contract(
 ) -> jax.Array:
     """`float32[M, N]`: the sum over the leading `contracted` axes of all products, each of them exact.
 
-    Equal 16-bit types are left to the backend, which may have units that multiply them into float32 directly.
+    Equal 16-bit types are left to the backend, which may have units that multiply them into float32 directly. XLA's CPU
+    code has none, and fails where only the moving operand is batched.
     """
+
+    def widened(x: jax.Array, y: jax.Array) -> jax.Array:
+        return _dot(cast(x, stationary_type, float32), cast(y, moving_type, float32), contracted)
+
     if stationary_type != moving_type or stationary_type not in (bfloat16, float16):
-        stationary, moving = cast(stationary, stationary_type, float32), cast(moving, moving_type, float32)
+        return widened(stationary, moving)
+    return lax.platform_dependent(stationary, moving, cpu=widened, default=lambda x, y: _dot(x, y, contracted))
+
+
+def _dot(stationary: jax.Array, moving: jax.Array, contracted: int) -> jax.Array:
     depth = tuple(range(contracted))
     return lax.dot_general(
         stationary.reshape(*stationary.shape[:contracted], -1),

@@ -1,4 +1,7 @@
-"""What every public function of the dialect does around its own body: it is named in errors, as the user spells it."""
+"""What every public function of the dialect does around its own body: it is named in errors, as the user spells it.
+
+A `name=` that the user gives to a call, for the vendor's profiler, stands behind it there.
+"""
 
 import functools
 import inspect
@@ -18,10 +21,13 @@ def publish(namespace: dict[str, Any], spelling: str, names: Iterable[str]) -> N
 
 def _published(function: Callable[..., Any], spelled: str) -> Callable[..., Any]:
     signature = inspect.signature(function)
+    # Every instruction may be given a name, and so may what the language makes of instructions.
+    takes_name = spelled.startswith(("nl.", "nisa.")) and "name" not in signature.parameters
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with calling(spelled):
+        label = f" '{kwargs.pop('name')}'" if takes_name and isinstance(kwargs.get("name"), str) else ""
+        with calling(spelled + label):
             try:
                 return function(*args, **kwargs)
             except TypeError as error:

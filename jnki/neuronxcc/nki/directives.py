@@ -39,5 +39,5 @@ def multi_buffer(factor: int = 2) -> Directive:
 
 
 def no_reorder() -> Directive:
-    """Operations in the loop stay in the order in which they are written: here they always do."""
+    """Operations in the loop stay in the order in which they are written: iterations may depend on each other."""
     return Directive("no_reorder")

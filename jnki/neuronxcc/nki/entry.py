@@ -18,8 +18,9 @@ MODES = ("auto", "jax", "torchxla", "baremetal", "benchmark", "simulation", "tra
 # In these a kernel that returns nothing gives out the parameters that it writes.
 OUT_PARAMETER_MODES = ("baremetal", "benchmark", "trace")
 
-# Options about messages: jnki always shows the user's line and its own reasons.
-_MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel"}
+# Options about messages, since jnki always shows the user's line and its own reasons; and what the vendor's compiler is
+# to let pass, since jnki has one set of rules.
+_MESSAGE_OPTIONS = {"show_compiler_tb", "debug_kernel", "experimental_flags"}
 # Options about the vendor's compiler and its files. They change no value, and have no effect here.
 _FILES = {"save_neff_name", "save_trace_name", "additional_compile_opt"}
 _WITHOUT_EFFECT = {
@@ -27,7 +28,7 @@ _WITHOUT_EFFECT = {
     "nki.benchmark": _FILES | {"artifacts_dir", "warmup", "iters"},
     "nki.profile": _FILES | {"overwrite", "profile_nth"},
     # It hands its options on to what the mode names.
-    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters"},
+    "nki.jit": _FILES | {"artifacts_dir", "warmup", "iters", "enable_out_of_bound_check"},
 }
 
 
@@ -51,8 +52,10 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
         mode: one of "auto", "jax", "torchxla", "baremetal", "benchmark", "simulation" and "trace". All of them run
             here, in the same way: a mode chooses where the vendor's compiler runs a kernel, not what it means.
         **kwargs: `platform_target` ("trn1", "inf2", "trn2", "trn3"), what the kernel is checked against; and
-            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives. A warning says of options
-            of `baremetal` and `benchmark` that they have no effect.
+            `show_compiler_tb`, `debug_kernel`, which ask for messages that jnki always gives; `experimental_flags`,
+            for the vendor's compiler; `kernel_return=False`, for a kernel that gives out the parameters that it
+            writes, as in mode "trace". A warning says of options of `baremetal` and `benchmark`, and of
+            `enable_out_of_bound_check`, that they have no effect.
 
     Raises:
         ValueError: an unknown mode or target.
@@ -63,13 +66,16 @@ def jit(func: Callable[..., Any] | None = None, mode: str = "auto", **kwargs: An
     if func is None:
         return lambda function: jit(function, mode, **kwargs)
     platform_target = kwargs.pop("platform_target", None)
+    returns = kwargs.pop("kernel_return", True)
+    if not isinstance(returns, bool):
+        raise TypeError(f"nki.jit: kernel_return is True or False, got {returns!r}")
     _without_effect("nki.jit", {k: v for k, v in kwargs.items() if k not in _MESSAGE_OPTIONS})
     function, options = (func.function, func.options) if isinstance(func, Kernel) else (func, frozenset())
     return Kernel(
         function,
         target=None if platform_target is None else target(platform_target),
         options=options,
-        out_parameters=mode in OUT_PARAMETER_MODES,
+        out_parameters=mode in OUT_PARAMETER_MODES or not returns,
     )
 
 

@@ -16,21 +16,16 @@ TOP = frozenset(["FrameworkKernel"])
 ISA = frozenset(
     [
         "builtin_custom_op",
-        "dma_engine",
-        "dma_transpose",
-        "local_gather",
-        "max8",
-        "nc_find_index8",
-        "nc_match_replace8",
-        "nc_stream_shuffle",
-        "sequence_bounds",
-        "tensor_copy_dynamic_dst",
-        "tensor_copy_dynamic_src",
-        "tensor_copy_predicated",
     ]
 )
 
 LANGUAGE: frozenset[str] = frozenset()
+
+
+# Why a name is not to come.
+_REASONS = {
+    "builtin_custom_op": "it runs a compiled library of the vendor on the GpSimd processors, and there is neither",
+}
 
 
 def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
@@ -38,7 +33,8 @@ def missing(module: str, names: frozenset[str]) -> Callable[[str], Any]:
 
     def __getattr__(name: str) -> Any:
         if name in names:
-            raise NotModelledError(str(not_modelled(f"{module}.{name}")))
+            because = f": {_REASONS[name]}" if name in _REASONS else " yet"
+            raise NotModelledError(str(not_modelled(f"{module}.{name}")).replace(" yet", because, 1))
         at = None if name.startswith("__") else user_location()
         place = f": it is no name of the legacy dialect\n  at {at.describe()}" if at is not None else ""
         raise AttributeError(f"module '{module}' has no attribute '{name}'{place}")

@@ -1,4 +1,4 @@
-"""Instructions that move or make elements: `dma_copy`, `iota`, `memset`, `tensor_copy`."""
+"""Instructions that move or make elements: `dma_copy`, `dma_transpose`, `iota`, `memset`, `tensor_copy` and its kin."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from jnki.isa.vector.memset import Memset
 from jnki.isa.vector.tensor_copy import make as make_copy
 from jnki.record.recorder import current
 from jnki.source import user_location
+from jnki.tiles import selection
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 
 
@@ -41,6 +42,29 @@ def dma_copy(
     recorder = current("nisa.dma_copy")
     to, source = as_tensor(dst, "dma_copy", "dst").access, as_tensor(src, "dma_copy", "src").access
     recorder.emit(make_dma(to, source, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, recorder.target))
+
+
+def dma_transpose(
+    src: Tensor,
+    *,
+    axes: Any = None,
+    mask: Any = None,
+    dtype: Any = None,
+    dge_mode: dge_mode = dge_mode.unknown,
+) -> Tensor:
+    """A new SBUF tile with the axes of a tile in HBM or SBUF permuted, by a DMA.
+
+    Args:
+        src: of rank 2, 3 or 4.
+        axes: (1, 0), (2, 1, 0) or (3, 1, 2, 0), the only one for each rank.
+        mask: over the axes of `src`; what to leave unwritten.
+        dtype: element type of the result; that of `src` by default.
+        dge_mode: who generates the descriptors; it decides what is legal.
+
+    Raises:
+        RuleError: docs/isa/dma/dma_transpose.md has the rules.
+    """
+    return selection.dma_transpose(src, axes=axes, mask=mask, dtype=dtype, dge_mode=dge_mode)
 
 
 def iota(expr: Any, dtype: Any, *, mask: Any = None) -> Tensor:
@@ -111,3 +135,58 @@ def tensor_copy(src: Tensor, *, mask: Any = None, dtype: Any = None, engine: eng
         lambda dst: make_copy(dst, source, mask, engine, recorder.target),
         dtype_is_explicit=dtype is not None,
     )
+
+
+def tensor_copy_dynamic_src(
+    src: Tensor, *, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown
+) -> Tensor:
+    """A new SBUF tile with the elements of a tile that starts where an element of SBUF says.
+
+    Args:
+        src: a tile in SBUF or PSUM with one dynamic index on a free axis, `offset[0, i]` or
+            `offset[0, i] + nl.arange(...)[None, :]`.
+        mask: what to leave unwritten.
+        dtype: element type of the result; that of `src` by default.
+        engine: vector, scalar, gpsimd or unknown. GpSimd cannot access PSUM.
+
+    Raises:
+        RuleError: docs/isa/vector/tensor_copy_dynamic.md has the rules.
+    """
+    return selection.tensor_copy_dynamic_src(src, mask=mask, dtype=dtype, engine=engine)
+
+
+def tensor_copy_dynamic_dst(
+    *, dst: Tensor, src: Tensor, mask: Any = None, dtype: Any = None, engine: engine = engine.unknown
+) -> None:
+    """Copies a tile into one that starts where an element of SBUF says.
+
+    Args:
+        dst: a tile in SBUF or PSUM with one dynamic index on a free axis.
+        src: a tile in SBUF or PSUM with as many elements in each partition.
+        mask: over `dst`; where false, it stays as it was.
+        dtype: None, or the type of `dst`.
+        engine: vector, scalar, gpsimd or unknown. GpSimd cannot access PSUM.
+
+    Raises:
+        RuleError: docs/isa/vector/tensor_copy_dynamic.md has the rules.
+    """
+    selection.tensor_copy_dynamic_dst(dst, src, mask=mask, dtype=dtype, engine=engine)
+
+
+def tensor_copy_predicated(
+    *, src: Any, dst: Tensor, predicate: Tensor, reverse_pred: bool = False, mask: Any = None, dtype: Any = None
+) -> None:
+    """Copies elements of `src` to `dst` where `predicate` is not zero; the rest of `dst` stays.
+
+    Args:
+        src: a tile of the type of `dst`, or a number.
+        dst: `[P, F...]` in SBUF or PSUM.
+        predicate: a tile of uint8, uint16, uint32 or bool; not in PSUM if `src` is.
+        reverse_pred: whether elements move where the predicate is zero.
+        mask: where false, `dst` stays as it was.
+        dtype: None, or the type of `dst`.
+
+    Raises:
+        RuleError: docs/isa/vector/tensor_copy_predicated.md has the rules.
+    """
+    selection.tensor_copy_predicated(src, dst, predicate, reverse_pred=reverse_pred, mask=mask, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Instructions of the Vector Engine that compute on each element, or reduce: operators with numbers and tiles."""
+"""Instructions of the Vector Engine on tiles: arithmetic, reductions, dropout, the eight largest, shuffles."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from jnki.dtypes import element_type
 from jnki.errors import RuleError
 from jnki.isa.enums import engine
 from jnki.isa.operators import operator
-from jnki.tiles import random, vector
+from jnki.tiles import random, selection, vector
 from jnki.tiles.elementwise import reciprocal as record_reciprocal
 from jnki.tiles.tensor import Tensor
 
@@ -25,6 +25,69 @@ def dropout(data: Tensor, prob: Any, *, mask: Any = None, dtype: Any = None) -> 
         RuleError: docs/isa/vector/dropout.md has the rules.
     """
     return random.dropout(data, prob, mask=mask, dtype=dtype)
+
+
+def max8(*, src: Tensor, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[P, 8]` with the eight largest values of each partition, from the largest down.
+
+    Args:
+        src: `[P, F...]` in SBUF or PSUM, 8 to 16384 elements per partition.
+        mask: over `src`; what is off takes no part.
+        dtype: element type of the result; that of `src` by default.
+
+    Raises:
+        RuleError: docs/isa/vector/max8.md has the rules.
+    """
+    return selection.max8(src, mask=mask, dtype=dtype)
+
+
+def nc_find_index8(*, data: Tensor, vals: Tensor, mask: Any = None, dtype: Any = None) -> Tensor:
+    """A new SBUF tile `[P, 8]` with the first place of each of eight values in each partition.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM, 8 to 16384 elements per partition.
+        vals: eight values for each partition.
+        mask: over `data`; what is off equals nothing.
+        dtype: uint16 or uint32; uint32 by default.
+
+    Raises:
+        RuleError: docs/isa/vector/nc_find_index8.md has the rules.
+    """
+    return selection.nc_find_index8(data, vals, mask=mask, dtype=dtype)
+
+
+def nc_match_replace8(
+    *, data: Tensor, vals: Tensor, imm: Any, dst_idx: Any = None, mask: Any = None, dtype: Any = None
+) -> Tensor:
+    """A new SBUF tile with the elements of `data`, and `imm` where eight values first are in each partition.
+
+    Args:
+        data: `[P, F...]` in SBUF or PSUM, at most 16384 elements per partition.
+        vals: eight values for each partition.
+        imm: a number.
+        dst_idx: None, or a tile `[P, 8]` that gets the places of what was replaced.
+        mask: over `data`; what is off equals nothing and is not written.
+        dtype: element type of the result; that of `data` by default.
+
+    Raises:
+        RuleError: docs/isa/vector/nc_match_replace8.md has the rules.
+    """
+    return selection.nc_match_replace8(data, vals, imm, dst_idx=dst_idx, mask=mask, dtype=dtype)
+
+
+def nc_stream_shuffle(src: Tensor, dst: Tensor, shuffle_mask: Any, *, dtype: Any = None, mask: Any = None) -> None:
+    """Rearranges partitions within each quadrant: partition `i` of `dst` gets `shuffle_mask[i]` of `src`.
+
+    Args:
+        src, dst: tiles in SBUF or PSUM of one type with equally many elements per partition; they may be one.
+        shuffle_mask: one integer for each partition of a quadrant; 255 leaves it as it was.
+        dtype: None, or the type of `dst`.
+        mask: over `dst`; where false, it stays as it was.
+
+    Raises:
+        RuleError: docs/isa/vector/nc_stream_shuffle.md has the rules.
+    """
+    selection.nc_stream_shuffle(src, dst, shuffle_mask, dtype=dtype, mask=mask)
 
 
 def reciprocal(data: Tensor, *, dtype: Any = None, mask: Any = None) -> Tensor:

@@ -3,7 +3,7 @@
 import operator
 from typing import Any
 
-from jnki.neuronxcc.nki.directives import Directive
+from jnki.neuronxcc.nki.directives import Directive, no_reorder
 from jnki.program.program import LoopKind
 from jnki.record.loop_range import LoopRange
 from jnki.record.recorder import current
@@ -17,10 +17,12 @@ def affine_range(*args: Any, directives: Any = None, precise_schedule: bool = Fa
     Args:
         *args: `stop`, or `start, stop`, or `start, stop, step`.
         directives: what `nki.compiler.no_reorder` or `multi_buffer` gives, or several of them; they change no value.
-        precise_schedule: whether the compiler's scheduler takes the order as it is written: here it always is.
+        precise_schedule: whether the compiler's scheduler takes the order as it is written. Then iterations may depend
+        on
+            earlier ones, as in a software pipeline; `no_reorder` says the same.
     """
-    _check_options("nl.affine_range", directives, precise_schedule)
-    return _loop("nl.affine_range", LoopKind.AFFINE, args)
+    in_order = _check_options("nl.affine_range", directives, precise_schedule)
+    return _loop("nl.affine_range", LoopKind.SEQUENTIAL if in_order else LoopKind.AFFINE, args)
 
 
 def sequential_range(*args: Any, directives: Any = None, precise_schedule: bool = False) -> LoopRange:
@@ -34,7 +36,8 @@ def static_range(*args: Any) -> LoopRange:
     return _loop("nl.static_range", None, args)
 
 
-def _check_options(function: str, directives: Any, precise_schedule: Any) -> None:
+def _check_options(function: str, directives: Any, precise_schedule: Any) -> bool:
+    """Whether the options ask for the order that is written."""
     given = directives if isinstance(directives, (tuple, list)) else () if directives is None else (directives,)
     if not all(isinstance(directive, Directive) for directive in given):
         raise TypeError(
@@ -42,6 +45,7 @@ def _check_options(function: str, directives: Any, precise_schedule: Any) -> Non
         )
     if not isinstance(precise_schedule, bool):
         raise TypeError(f"{function}: precise_schedule is True or False, got {precise_schedule!r}")
+    return precise_schedule or no_reorder() in given
 
 
 def _loop(function: str, kind: LoopKind | None, args: tuple[Any, ...]) -> LoopRange:

@@ -29,7 +29,8 @@ def load(src: Tensor, *, mask: Any = None, dtype: Any = None, mode: oob_mode = o
     """A new SBUF tile with the elements of an HBM tensor; masked-off elements are unwritten.
 
     Args:
-        src: `[P, F...]` in HBM, whole or indexed, also by an SBUF tile of row indices; `[P]` gives a tile `[P, 1]`.
+        src: `[P, F...]` in HBM, whole or indexed, also by an SBUF tile of row indices; `[P]` gives a tile `[P, 1]`, and
+            one element a tile `[1, 1]`.
         mask: what not to read.
         dtype: element type of the tile; that of `src` by default.
         mode: what a row index out of bounds does, as in `nisa.dma_copy`.
@@ -39,8 +40,8 @@ def load(src: Tensor, *, mask: Any = None, dtype: Any = None, mode: oob_mode = o
     """
     recorder = current("nl.load")
     source = _in_space(as_tensor(src, "load", "src"), "load", "src", Space.HBM)
-    if len(source.shape) == 1:
-        source = expanded_access(source, 1)
+    for axis in range(len(source.shape), 2):
+        source = expanded_access(source, axis)
     kind = source.dtype if dtype is None else element_type(dtype)
     return new_tile(
         recorder,

@@ -1,0 +1,1 @@
+"""Re-rolling: a long recording that repeats itself becomes loops again."""
