@@ -27,27 +27,8 @@ class Step:
     reverse1: bool = False
 
     def __call__(self, a: jax.Array, state: jax.Array, b: jax.Array) -> jax.Array:
-        inner = apply(self.op0, *((state, a) if self.reverse0 else (a, state)))
-        return apply(self.op1, *((b, inner) if self.reverse1 else (inner, b)))
-
-
-def apply(op: str, left: jax.Array, right: jax.Array) -> jax.Array:
-    """`left <op> right`, rounded to float32 whatever comes next."""
-    value = OPERATORS[op].function(left, right)
-    return rounded(value) if op == "multiply" else value
-
-
-@jax.custom_jvp
-def rounded(product: jax.Array) -> jax.Array:
-    """`product` itself, which no compiler makes one operation of with an addition that follows.
-
-    XLA lets LLVM contract `a * b + c` into one instruction that rounds once. A selection in between keeps them apart;
-    barriers and `lax.reduce_precision` are gone by then.
-    """
-    return jnp.where(product == product, product, jnp.nan)
-
-
-rounded.defjvp(lambda primals, tangents: (rounded(*primals), *tangents))
+        inner = OPERATORS[self.op0].function(*((state, a) if self.reverse0 else (a, state)))
+        return OPERATORS[self.op1].function(*((b, inner) if self.reverse1 else (inner, b)))
 
 
 def in_order(step: Step, a: jax.Array, b: jax.Array, start: jax.Array, on: jax.Array | None = None) -> jax.Array:

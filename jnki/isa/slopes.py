@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from jnki.isa.apart import product
 from jnki.isa.quotient import quotient
 
 # An infinite slope is the product of these two; sums of a few of the former are still finite.
@@ -78,10 +79,10 @@ def _times(bounded: Function, slope: jax.Array, primals: tuple[jax.Array, ...], 
     product, not one for each factor.
     """
 
-    def product(slope: jax.Array, tangent: jax.Array, *primals: jax.Array) -> jax.Array:
+    def scaled(slope: jax.Array, tangent: jax.Array, *primals: jax.Array) -> jax.Array:
         return _blown_up(tangent, bounded(slope, *primals), slope, jnp.isfinite(slope))
 
-    return jax.checkpoint(product, prevent_cse=False)(slope, tangent, *primals)
+    return jax.checkpoint(scaled, prevent_cse=False)(slope, tangent, *primals)
 
 
 def _blown_up(tangent: Any, bounded: jax.Array, slope: jax.Array, is_number: jax.Array) -> jax.Array:
@@ -124,11 +125,11 @@ def _multiply_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
     NaN was multiplied with is infinite, not NaN.
     """
 
-    def product(other: Any, tangent: Any) -> jax.Array:
+    def scaled(other: Any, tangent: Any) -> jax.Array:
         bounded = _OTHER(lax.stop_gradient(other), other)
         return _whole(tangent, bounded) * bounded * jnp.where(jnp.isfinite(other), jnp.float32(1), _HUGE)
 
-    return jax.checkpoint(product, prevent_cse=False)(primals[1 - i], tangent)
+    return jax.checkpoint(scaled, prevent_cse=False)(primals[1 - i], tangent)
 
 
 def _divide_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
@@ -137,7 +138,7 @@ def _divide_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
     if i == 0:
         return _scaled(jnp.reciprocal, (b,), tangent)
 
-    def product(value: jax.Array, inverse: jax.Array, tangent: jax.Array, a: Any, b: Any) -> jax.Array:
+    def scaled(value: jax.Array, inverse: jax.Array, tangent: jax.Array, a: Any, b: Any) -> jax.Array:
         is_number = jnp.isfinite(value)
         # An infinite quotient stays so beside an inverse that rounds to zero.
         factor = jnp.where(is_number, _INVERSE(inverse, b), jnp.copysign(jnp.float32(1), inverse))
@@ -145,10 +146,10 @@ def _divide_term(i: int, primals: tuple[Any, ...], tangent: Any) -> jax.Array:
         return _blown_up(tangent, _QUOTIENT(value, a, b), value, is_number) * -factor
 
     value, inverse = (lax.stop_gradient(x) for x in (quotient(a, b), jnp.reciprocal(b)))
-    return jax.checkpoint(product, prevent_cse=False)(value, inverse, tangent, a, b)
+    return jax.checkpoint(scaled, prevent_cse=False)(value, inverse, tangent, a, b)
 
 
 _OTHER, _QUOTIENT, _INVERSE = (_bounded(f) for f in (lambda x: x, jnp.divide, jnp.reciprocal))
 
-multiply = _with_terms(jnp.multiply, _multiply_term)
+multiply = _with_terms(product, _multiply_term)
 divide = _with_terms(quotient, _divide_term)

@@ -113,8 +113,8 @@ def test_names_that_do_not_exist_and_names_that_are_not_modelled():
     assert refused(AttributeError, lambda x, t: nl.fori_loop(0)).startswith(
         "module 'neuronxcc.nki.language' has no attribute 'fori_loop': it is no name of the legacy dialect\n  at "
     )
-    assert refused(NotImplementedError, lambda x, t: nl.dropout(t)).startswith(
-        "jnki does not model neuronxcc.nki.language.dropout yet\n  at "
+    assert refused(NotImplementedError, lambda x, t: nisa.builtin_custom_op()).startswith(
+        "jnki does not model neuronxcc.nki.isa.builtin_custom_op: it runs a compiled library of the vendor"
     )
     assert refused(NotImplementedError, lambda x, t: nki.FrameworkKernel).startswith(
         "jnki does not model neuronxcc.nki.FrameworkKernel yet\n  at "

@@ -11,6 +11,7 @@ from jnki.access.access import Access
 from jnki.access.mask import Mask, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
+from jnki.isa.apart import apart
 from jnki.isa.bitvec import as_bits_of
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load
@@ -96,6 +97,8 @@ class TensorReduce(Instruction):
             result = operator.masked_reduction(value, mask, axis=axis)
         else:
             result = operator.reduction(value, axis=axis)
+        # XLA would repeat the few results along the rows, in memory, where an instruction that follows needs them so.
+        result = apart(result)
         if operator.is_bitvec:
             result = as_bits_of(result, kind, self.dst.dtype)
         else:

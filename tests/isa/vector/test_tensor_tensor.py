@@ -1,5 +1,6 @@
 """`tensor_tensor`: every operator in every type, exact integers, the mask, gradients, and rules."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -165,3 +166,24 @@ def test_rules(broken):
 )
 def test_twins_that_are_legal(changes):
     call(**changes)
+
+
+@pytest.mark.parametrize("together", ["two instructions", "tensor_scalar"])
+def test_a_product_is_rounded_before_the_sum_that_follows(together):
+    """Bit for bit what NumPy's float32 gives, also where XLA compiles both into one loop."""
+    x, y, z = (np.random.default_rng(n).standard_normal((4, 512)).astype(np.float32) for n in range(3))
+
+    def product_and_sum(x, y, z):
+        memory = DeviceMemory.of(sbuf={"x": x, "y": y, "z": z, "t": jnp.zeros_like(x)})
+        if together == "tensor_scalar":
+            memory = jnki.tensor_scalar(
+                memory, dst=sbuf("t"), data=sbuf("x"), op0="multiply", operand0=1.1, op1="add", operand1=0.3
+            )
+            return memory.sbuf["t"]
+        memory = jnki.tensor_tensor(memory, dst=sbuf("t"), data1=sbuf("x"), data2=sbuf("y"), op="multiply")
+        memory = jnki.tensor_tensor(memory, dst=sbuf("t"), data1=sbuf("t"), data2=sbuf("z"), op="add")
+        return memory.sbuf["t"]
+
+    expected = x * np.float32(1.1) + np.float32(0.3) if together == "tensor_scalar" else x * y + z
+    np.testing.assert_array_equal(jax.jit(product_and_sum)(x, y, z), expected)
+    np.testing.assert_array_equal(jax.jit(jax.vmap(product_and_sum))(x[None], y[None], z[None])[0], expected)
