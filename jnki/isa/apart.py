@@ -13,7 +13,7 @@ def apart(value: Any) -> jax.Array:
     """
     if not jnp.issubdtype(value.dtype, jnp.floating):
         return jnp.asarray(value)
-    return jnp.where(value == value, value, jnp.nan)
+    return jnp.where(value == value, value, jnp.copysign(jnp.float32(jnp.nan).astype(value.dtype), value))
 
 
 def product(x: Any, y: Any) -> jax.Array:

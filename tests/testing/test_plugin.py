@@ -1,5 +1,6 @@
 """The pytest plugin, in suites of its own, and what importing it loads."""
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -7,6 +8,10 @@ import pytest
 
 from jnki import testing
 from tests.testing.kernels import doubled, off_where_large
+
+# Where jnki is installed pytest loads the plugin itself, and a second time is an error.
+_IS_INSTALLED = any(e.value == "jnki.testing.plugin" for e in importlib.metadata.entry_points(group="pytest11"))
+LOADED = [] if _IS_INSTALLED else ["-p", "jnki.testing.plugin"]
 
 SUITE = """
 from jnki import testing
@@ -25,8 +30,7 @@ def run(folder, *options):
         sys.executable,
         "-m",
         "pytest",
-        "-p",
-        "jnki.testing.plugin",
+        *LOADED,
         "-p",
         "no:xdist",
         "-p",
