@@ -4,7 +4,7 @@ Each function picks the instruction, the shape and the element type of the resul
 few). Everything is checked by the instruction itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,23 @@ def made(recorder: Recorder, instruction: Instruction) -> Instruction:
     """The instruction, checked against the target."""
     instruction.check(recorder.target)
     return instruction
+
+
+def filled(
+    recorder: Recorder,
+    shape: tuple[int, ...],
+    dtype: Any,
+    default: ElementType,
+    instruction: Callable[[Access], Instruction],
+) -> Tensor:
+    """A new SBUF tile, of type `default` unless `dtype` says, and the checked instruction that fills it, recorded."""
+    return new_tile(
+        recorder,
+        shape,
+        default if dtype is None else element_type(dtype),
+        lambda dst: made(recorder, instruction(dst)),
+        dtype_is_explicit=dtype is not None,
+    )
 
 
 def binary(

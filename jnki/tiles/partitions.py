@@ -3,12 +3,11 @@
 from typing import Any
 
 from jnki.access.mask import as_mask
-from jnki.dtypes import element_type
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import made
-from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.compute import filled
+from jnki.tiles.tensor import Tensor, as_tensor
 
 
 def tensor_partition_reduce(op: str, data: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
@@ -16,13 +15,10 @@ def tensor_partition_reduce(op: str, data: Any, *, dtype: Any = None, mask: Any 
     recorder = current("nisa.tensor_partition_reduce")
     source = as_tensor(data, "tensor_partition_reduce", "data").access
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         (1, *source.shape[1:]),
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorPartitionReduce(dst=dst, data=source, op=op, mask=predicate, location=user_location()),
-        ),
-        dtype_is_explicit=dtype is not None,
+        dtype,
+        source.dtype,
+        lambda dst: TensorPartitionReduce(dst=dst, data=source, op=op, mask=predicate, location=user_location()),
     )

@@ -3,7 +3,6 @@
 from typing import Any
 
 from jnki.access.mask import as_mask
-from jnki.dtypes import element_type
 from jnki.isa.constants import as_number
 from jnki.isa.operands import as_column
 from jnki.isa.promotion import promote
@@ -12,8 +11,8 @@ from jnki.isa.vector.bn_stats import STATISTICS, BnStats
 from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import made
-from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.compute import filled
+from jnki.tiles.tensor import Tensor, as_tensor
 
 
 def tensor_tensor_scan(
@@ -38,26 +37,23 @@ def tensor_tensor_scan(
     else:
         start = as_number("tensor_tensor_scan", initial)
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         first.shape,
-        promote(first.dtype, second.dtype) if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorTensorScan(
-                dst=dst,
-                data0=first,
-                data1=second,
-                initial=start,
-                op0=op0,
-                op1=op1,
-                reverse0=bool(reverse0),
-                reverse1=bool(reverse1),
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        promote(first.dtype, second.dtype),
+        lambda dst: TensorTensorScan(
+            dst=dst,
+            data0=first,
+            data1=second,
+            initial=start,
+            op0=op0,
+            op1=op1,
+            reverse0=bool(reverse0),
+            reverse1=bool(reverse1),
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
@@ -75,10 +71,10 @@ def _per_partition(instruction: type[BnStats | BnAggr], data: Any, results: int,
     recorder = current(f"nisa.{instruction.name}")
     source = as_tensor(data, instruction.name, "data").access
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         (source.shape[0], results),
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(recorder, instruction(dst=dst, data=source, mask=predicate, location=user_location())),
-        dtype_is_explicit=dtype is not None,
+        dtype,
+        source.dtype,
+        lambda dst: instruction(dst=dst, data=source, mask=predicate, location=user_location()),
     )

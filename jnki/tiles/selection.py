@@ -22,7 +22,7 @@ from jnki.isa.vector.tensor_copy_dynamic import TensorCopyDynamicDst, TensorCopy
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
-from jnki.tiles.compute import made
+from jnki.tiles.compute import filled, made
 from jnki.tiles.tensor import Tensor, as_tensor, new_tile
 
 
@@ -34,7 +34,7 @@ def dma_transpose(src: Any, *, axes: Any, mask: Any, dtype: Any, dge_mode: Any) 
     return new_tile(
         recorder,
         tuple(source.shape[axis] for axis in permutation),
-        _kind(dtype, source.dtype),
+        source.dtype if dtype is None else element_type(dtype),
         lambda dst: make_transpose(dst, source, as_mask(mask), dge_mode, recorder.target),
         dtype_is_explicit=dtype is not None,
     )
@@ -183,19 +183,7 @@ def sequence_bounds(segment_ids: Any, *, dtype: Any) -> Tensor:
 
 
 def _filled(name: str, shape: tuple[int, ...], dtype: Any, default: ElementType, make: Any) -> Tensor:
-    """A new SBUF tile, and the checked instruction that fills it."""
-    recorder = current(f"nisa.{name}")
-    return new_tile(
-        recorder,
-        shape,
-        _kind(dtype, default),
-        lambda dst: made(recorder, make(dst)),
-        dtype_is_explicit=dtype is not None,
-    )
-
-
-def _kind(dtype: Any, default: ElementType) -> ElementType:
-    return default if dtype is None else element_type(dtype)
+    return filled(current(f"nisa.{name}"), shape, dtype, default, make)
 
 
 def _into(recorder: Recorder, instruction: Instruction, dst: Access, dtype: Any) -> Instruction:

@@ -5,7 +5,6 @@ from typing import Any
 
 from jnki.access.access import Access
 from jnki.access.mask import as_mask
-from jnki.dtypes import element_type
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
 from jnki.isa.enums import engine as Engine
@@ -18,8 +17,8 @@ from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce
 from jnki.isa.vector.tensor_tensor import TensorTensor
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import free_axes, made, permuted, permuted_mask
-from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.compute import filled, free_axes, permuted, permuted_mask
+from jnki.tiles.tensor import Tensor, as_tensor
 from jnki.tiles.views import broadcast_access
 
 _MOST_AXES = 4
@@ -55,23 +54,20 @@ def tensor_reduce(
     moved, predicate = permuted(source, order), permuted_mask(as_mask(mask), order)
     kept = tuple(1 if d in axes else n for d, n in enumerate(source.shape) if keepdims or d not in axes)
     shape = kept if len(kept) > 1 else (*kept, 1)
-    return new_tile(
+    return filled(
         recorder,
         shape,
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorReduce(
-                dst=dst,
-                data=moved,
-                op=op,
-                axes=len(axes),
-                negate=bool(negate),
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        source.dtype,
+        lambda dst: TensorReduce(
+            dst=dst,
+            data=moved,
+            op=op,
+            axes=len(axes),
+            negate=bool(negate),
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
@@ -93,27 +89,24 @@ def tensor_scalar(
     source = as_tensor(data, "tensor_scalar", "data").access
     first, second = (_operand(operand, len(source.dims), "tensor_scalar") for operand in (operand0, operand1))
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         source.shape,
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorScalar(
-                dst=dst,
-                data=source,
-                op0=op0,
-                operand0=first,
-                reverse0=bool(reverse0),
-                op1=op1,
-                operand1=second,
-                reverse1=bool(reverse1),
-                engine=engine,
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        source.dtype,
+        lambda dst: TensorScalar(
+            dst=dst,
+            data=source,
+            op0=op0,
+            operand0=first,
+            reverse0=bool(reverse0),
+            op1=op1,
+            operand1=second,
+            reverse1=bool(reverse1),
+            engine=engine,
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
@@ -126,17 +119,14 @@ def tensor_tensor(
     second = as_tensor(data2, "tensor_tensor", "data2").access
     first, second = _along_free_axes(first, second)
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         first.shape,
-        promote(first.dtype, second.dtype) if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorTensor(
-                dst=dst, data1=first, data2=second, op=op, engine=engine, mask=predicate, location=user_location()
-            ),
+        dtype,
+        promote(first.dtype, second.dtype),
+        lambda dst: TensorTensor(
+            dst=dst, data1=first, data2=second, op=op, engine=engine, mask=predicate, location=user_location()
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
@@ -158,26 +148,23 @@ def scalar_tensor_tensor(
     second = as_tensor(operand1, "scalar_tensor_tensor", "operand1").access
     first = _operand(operand0, len(source.dims), "scalar_tensor_tensor")
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         source.shape,
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            ScalarTensorTensor(
-                dst=dst,
-                data=source,
-                op0=op0,
-                operand0=first,
-                op1=op1,
-                operand1=second,
-                reverse0=bool(reverse0),
-                reverse1=bool(reverse1),
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        source.dtype,
+        lambda dst: ScalarTensorTensor(
+            dst=dst,
+            data=source,
+            op0=op0,
+            operand0=first,
+            op1=op1,
+            operand1=second,
+            reverse0=bool(reverse0),
+            reverse1=bool(reverse1),
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
@@ -191,24 +178,21 @@ def tensor_scalar_reduce(
     number = _operand(operand0, rank, "tensor_scalar_reduce")
     result = as_column(as_tensor(reduce_res, "tensor_scalar_reduce", "reduce_res").access, rank)
     predicate = as_mask(mask)
-    return new_tile(
+    return filled(
         recorder,
         source.shape,
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            TensorScalarReduce(
-                dst=dst,
-                data=source,
-                op0=op0,
-                operand0=number,
-                reduce_op=reduce_op,
-                reduce_res=result,
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        source.dtype,
+        lambda dst: TensorScalarReduce(
+            dst=dst,
+            data=source,
+            op0=op0,
+            operand0=number,
+            reduce_op=reduce_op,
+            reduce_res=result,
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 

@@ -1,13 +1,11 @@
 """`nki.isa.scalar_tensor_tensor`: an operator with a number per partition, then one with a tile."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax
 
 from jnki.access.access import Access
-from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref
 from jnki.dtypes import ElementType, cast, float32
@@ -17,6 +15,7 @@ from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import as_columns, load, per_partition, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_immediate, check_mask, check_number_or_vector
+from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -51,14 +50,8 @@ class ScalarTensorTensor(Instruction):
     def check(self, target: Target) -> None:
         for operand, access in (("data", self.data), ("operand1", self.operand1), ("dst", self.dst)):
             check_compute_tile(self, operand, access, target)
-        self._check_shapes()
-        if self.data.buffer.space is self.operand1.buffer.space is Space.PSUM:
-            raise self.error(
-                "err_unsupported_memory",
-                "data and operand1 cannot both be in PSUM",
-                given=f"{self.data.buffer}, {self.operand1.buffer}",
-                allowed="at most one of the two in psum",
-            )
+        check_equal_elements(self, {"data": self.data, "operand1": self.operand1, "dst": self.dst})
+        check_not_both_in_psum(self, "data", "operand1")
         first, second = OPERATORS[self.op0], OPERATORS[self.op1]
         if second.arity != 2:
             raise self.error(
@@ -80,23 +73,6 @@ class ScalarTensorTensor(Instruction):
         check_immediate(self, "operand0", self.operand0, first, self.data)
         check_mask(self, "dst", self.dst)
         super().check(target)
-
-    def _check_shapes(self) -> None:
-        given = f"data {list(self.data.shape)}, operand1 {list(self.operand1.shape)}, dst {list(self.dst.shape)}"
-        if len({a.shape[0] for a in (self.dst, self.data, self.operand1)}) != 1:
-            raise self.error(
-                "err_num_partition_mismatch",
-                "the operands span different numbers of partitions",
-                given=given,
-                allowed="the same size of axis 0",
-            )
-        if len({math.prod(a.shape[1:]) for a in (self.dst, self.data, self.operand1)}) != 1:
-            raise self.error(
-                "scalar_tensor_tensor.element_count",
-                "the operands have different numbers of elements per partition",
-                given=given,
-                allowed="equally many elements per partition",
-            )
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         is_bitvec = OPERATORS[self.op0].is_bitvec

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jnki.access.access import Access
-from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref
 from jnki.dtypes import bool_, cast, float32
@@ -17,6 +16,7 @@ from jnki.isa.instruction import SharedDims
 from jnki.isa.operands import load, per_partition, store, tiles
 from jnki.isa.operators import operator
 from jnki.isa.rules import check_compute_tile, check_mask, check_vector
+from jnki.isa.two_tiles import check_not_both_in_psum
 from jnki.isa.vector.max_registers import MaxRegisters
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.bits import chosen
@@ -66,13 +66,7 @@ class SelectReduce(MaxRegisters):
                 f"dst {list(self.dst.shape)}",
                 allowed="the same partitions and equally many elements in each",
             )
-        if self.predicate.buffer.space is self.on_true.buffer.space is Space.PSUM:
-            raise self.error(
-                "err_unsupported_memory",
-                "predicate and on_true cannot both be in PSUM",
-                given=f"{self.predicate.buffer}, {self.on_true.buffer}",
-                allowed="at most one of the two in psum",
-            )
+        check_not_both_in_psum(self, "predicate", "on_true")
         self._check_types(target)
         if self.reduce_cmd is ReduceCmd.idle and self.reduce_res is not None:
             raise self.error(

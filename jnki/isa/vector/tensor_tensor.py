@@ -1,6 +1,5 @@
 """`nki.isa.tensor_tensor`: an operator on two tiles, element by element, on the Vector or GpSimd Engine."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.operators import OPERATORS, Operator
 from jnki.isa.operators import operator as operator_of
 from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask
+from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -67,7 +67,12 @@ class TensorTensor(Instruction):
     def check(self, target: Target) -> None:
         for operand, access in (("data1", self.data1), ("data2", self.data2), ("dst", self.dst)):
             check_compute_tile(self, operand, access, target)
-        self._check_shapes()
+        check_equal_elements(
+            self,
+            {"data1": self.data1, "data2": self.data2, "dst": self.dst},
+            instead_of_partitions="; t.broadcast_to(shape) repeats a partition",
+            instead_of_free="; nisa.tensor_scalar broadcasts [P, 1]",
+        )
         if self.operator.arity != 2:
             raise self.error(
                 "tensor_tensor.op", "the operator takes one operand", given=self.op, allowed="a binary operator"
@@ -78,31 +83,9 @@ class TensorTensor(Instruction):
         check_mask(self, "dst", self.dst)
         super().check(target)
 
-    def _check_shapes(self) -> None:
-        if len({self.dst.shape[0], self.data1.shape[0], self.data2.shape[0]}) != 1:
-            raise self.error(
-                "err_num_partition_mismatch",
-                "the operands span different numbers of partitions",
-                given=f"data1 {list(self.data1.shape)}, data2 {list(self.data2.shape)}, dst {list(self.dst.shape)}",
-                allowed="the same size of axis 0; t.broadcast_to(shape) repeats a partition",
-            )
-        if len({math.prod(a.shape[1:]) for a in (self.dst, self.data1, self.data2)}) != 1:
-            raise self.error(
-                "tensor_tensor.element_count",
-                "the operands have different numbers of elements per partition",
-                given=f"data1 {list(self.data1.shape)}, data2 {list(self.data2.shape)}, dst {list(self.dst.shape)}",
-                allowed="equally many elements per partition; nisa.tensor_scalar broadcasts [P, 1]",
-            )
-
     def _check_psum(self) -> None:
+        check_not_both_in_psum(self, "data1", "data2")
         spaces = [a.buffer.space for a in (self.data1, self.data2, self.dst)]
-        if spaces[0] is spaces[1] is Space.PSUM:
-            raise self.error(
-                "err_unsupported_memory",
-                "data1 and data2 cannot both be in PSUM",
-                given=f"{self.data1.buffer}, {self.data2.buffer}",
-                allowed="at most one of the two in psum",
-            )
         needs_gpsimd = self.op == "power" or self.engine is Engine.gpsimd
         if needs_gpsimd and Space.PSUM in spaces:
             raise self.error(

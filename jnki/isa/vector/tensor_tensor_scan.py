@@ -1,13 +1,11 @@
 """`nki.isa.tensor_tensor_scan`: a recurrence along the free axes, in order, on the Vector Engine."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from jnki.access.access import Access
-from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
@@ -17,6 +15,7 @@ from jnki.isa.operands import as_column, load, per_partition, store_float32
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.recurrence import Step, in_order
 from jnki.isa.rules import check_compute_tile, check_mask, check_vector
+from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -54,14 +53,8 @@ class TensorTensorScan(Instruction):
         tiles = {"data0": self.data0, "data1": self.data1, "dst": self.dst}
         for operand, access in tiles.items():
             check_compute_tile(self, operand, access, target)
-        self._check_shapes(tiles)
-        if self.data0.buffer.space is self.data1.buffer.space is Space.PSUM:
-            raise self.error(
-                "err_unsupported_memory",
-                "data0 and data1 cannot both be in PSUM",
-                given=f"{self.data0.buffer}, {self.data1.buffer}",
-                allowed="at most one of the two in psum",
-            )
+        check_equal_elements(self, tiles)
+        check_not_both_in_psum(self, "data0", "data1")
         if isinstance(self.initial, Access):
             check_compute_tile(self, "initial", self.initial, target)
             check_vector(self, "initial", self.initial, self.data0)
@@ -75,23 +68,6 @@ class TensorTensorScan(Instruction):
                 )
         check_mask(self, "dst", self.dst)
         super().check(target)
-
-    def _check_shapes(self, tiles: dict[str, Access]) -> None:
-        given = ", ".join(f"{name} {list(access.shape)}" for name, access in tiles.items())
-        if len({access.shape[0] for access in tiles.values()}) != 1:
-            raise self.error(
-                "err_num_partition_mismatch",
-                "the operands span different numbers of partitions",
-                given=given,
-                allowed="the same size of axis 0",
-            )
-        if len({math.prod(access.shape[1:]) for access in tiles.values()}) != 1:
-            raise self.error(
-                "tensor_tensor_scan.element_count",
-                "the operands have different numbers of elements per partition",
-                given=given,
-                allowed="equally many elements per partition",
-            )
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         if self.dst.size == 0:

@@ -7,7 +7,7 @@ import numpy as np
 from jnki.isa.enums import reduce_cmd
 from jnki.isa.operators import operator
 from jnki.neuronxcc.nki.language.constants import fp32
-from jnki.tiles import selections
+from jnki.tiles import accumulating_selections
 from jnki.tiles.tensor import Tensor
 
 
@@ -43,7 +43,7 @@ def range_select(
     Raises:
         RuleError: docs/isa/vector/range_select.md has the rules.
     """
-    return selections.range_select(
+    return accumulating_selections.range_select(
         on_true_tile,
         operator(comp_op0, "range_select", "comp_op0").name,
         operator(comp_op1, "range_select", "comp_op1").name,
@@ -89,7 +89,7 @@ def select_reduce(
     Raises:
         RuleError: docs/isa/vector/select_reduce.md has the rules.
     """
-    selections.select_reduce(
+    accumulating_selections.select_reduce(
         dst,
         predicate,
         on_true,

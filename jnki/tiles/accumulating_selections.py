@@ -13,9 +13,9 @@ from jnki.isa.vector.range_select import RangeSelect, as_float32, as_start
 from jnki.isa.vector.select_reduce import SelectReduce
 from jnki.record.recorder import current
 from jnki.source import user_location
-from jnki.tiles.compute import made
+from jnki.tiles.compute import filled, made
 from jnki.tiles.elementwise import accumulator
-from jnki.tiles.tensor import Tensor, as_tensor, new_tile
+from jnki.tiles.tensor import Tensor, as_tensor
 
 _REGISTERS = "vector_accumulator"
 
@@ -95,30 +95,27 @@ def range_select(
     result, predicate = _result(reduce_res, rank, "range_select"), as_mask(mask)
     registers = None if reduce_cmd == ReduceCmd.idle else accumulator(recorder, source, _REGISTERS)
     start, lowest = as_start(range_start), as_float32(on_false_value)
-    return new_tile(
+    return filled(
         recorder,
         source.shape,
-        source.dtype if dtype is None else element_type(dtype),
-        lambda dst: made(
-            recorder,
-            RangeSelect(
-                dst=dst,
-                on_true=source,
-                comp_op0=comp_op0,
-                comp_op1=comp_op1,
-                bound0=first,
-                bound1=second,
-                range_start=start,
-                on_false_value=lowest,
-                reduce_op=reduce_op,
-                reduce_cmd=reduce_cmd,
-                reduce_res=result,
-                accumulator=registers,
-                mask=predicate,
-                location=user_location(),
-            ),
+        dtype,
+        source.dtype,
+        lambda dst: RangeSelect(
+            dst=dst,
+            on_true=source,
+            comp_op0=comp_op0,
+            comp_op1=comp_op1,
+            bound0=first,
+            bound1=second,
+            range_start=start,
+            on_false_value=lowest,
+            reduce_op=reduce_op,
+            reduce_cmd=reduce_cmd,
+            reduce_res=result,
+            accumulator=registers,
+            mask=predicate,
+            location=user_location(),
         ),
-        dtype_is_explicit=dtype is not None,
     )
 
 
