@@ -4,7 +4,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-import chex  # type: ignore[import-untyped]
+import chex
 import jax
 
 from jnki.testing.arguments import Arguments

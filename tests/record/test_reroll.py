@@ -232,3 +232,54 @@ def test_a_wrong_loop_would_be_seen():
         changed(loop, buffers=(load.dst.buffer,)),
     ]
     assert all(difference(recorded.body, body, found.buffers) is not None for body in wrong)
+
+
+def _draws(x, out):
+    nl.random_seed(7)
+    for i in range(COUNT):
+        nl.store(out[i], nl.add(nl.rand((TALL, WIDE)), nl.load(x[i])))
+
+
+def _largest_in_registers(x, out):
+    largest = nl.zeros((TALL, 1), dtype=nl.float32, buffer=nl.sbuf)
+    low, high = (nl.full((TALL, 1), bound, dtype=nl.float32, buffer=nl.sbuf) for bound in (1.0, 7.0))
+    for i in range(COUNT):
+        kept = nisa.range_select(
+            on_true_tile=nl.load(x[i]),
+            comp_op0=np.greater_equal,
+            comp_op1=np.less,
+            bound0=low,
+            bound1=high,
+            reduce_cmd=nisa.reduce_cmd.reduce if i else nisa.reduce_cmd.reset_reduce,
+            reduce_res=largest[...],
+            reduce_op=np.max,
+            on_false_value=nl.fp32.min,
+        )
+        nl.store(out[i], nl.add(nl.maximum(kept, -9.0), largest))
+
+
+def _kept_in_part(x, out):
+    kept = nl.zeros((TALL, WIDE), dtype=nl.float32, buffer=nl.sbuf)
+    for i in range(COUNT):
+        tile = nl.load(x[i])
+        nisa.tensor_copy_predicated(src=tile, dst=kept, predicate=nl.greater(tile, 0.0, dtype=nl.uint8))
+        nl.store(out[i], kept)
+
+
+@pytest.mark.parametrize("body", [_draws, _largest_in_registers, _kept_in_part], ids=lambda f: f.__name__[1:])
+def test_what_instructions_carry_outside_of_their_operands_is_carried_by_the_loops(body):
+    """Generators, accumulator registers, destinations that keep what no predicate picks."""
+
+    def kernel(x):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        body(x, out)
+        return out
+
+    x, _ = arrays()
+    with not_rerolling():
+        expected = nki.jit(kernel)(x)
+    with rerolling():
+        rolled = nki.jit(kernel)
+        assert any(isinstance(n, Loop) for n in every_node(rolled.trace(x).body))
+        np.testing.assert_array_equal(rolled(x), expected)
+    assert len(np.unique(expected)) > TALL, "the kernel does something"

@@ -15,8 +15,7 @@ def alloc(func: Callable[..., Any]) -> Allocation:
 
     Args:
         func: from `idx`, the index of a block as a tuple, `pdim_size`, its partitions, and `fdim_size`, its bytes in
-        each
-            of them, to `(bank_id, start_partition, byte_addr)`, of which the last two are 0.
+            each of them, to `(bank_id, start_partition, byte_addr)`, of which the last two are 0.
     """
     return by_function("nki.compiler.psum.alloc", Space.PSUM, func)
 

@@ -15,8 +15,7 @@ def alloc(func: Callable[..., Any]) -> Allocation:
 
     Args:
         func: from `idx`, the index of a block as a tuple, `pdim_size`, its partitions, and `fdim_size`, its bytes in
-        each
-            of them, to `(start_partition, byte_addr)`.
+            each of them, to `(start_partition, byte_addr)`.
     """
     return by_function("nki.compiler.sbuf.alloc", Space.SBUF, func)
 
@@ -30,8 +29,7 @@ def mod_alloc(
         base_addr: first byte of the first tile in each partition.
         base_partition: 0.
         num_par_tiles, num_free_tiles: for each block axis, how many tiles lie beside each other along the partitions
-        and
-            along the free axis; () is one for each.
+            and along the free axis; () is one for each.
     """
     name = "nki.compiler.sbuf.mod_alloc"
     one_start(name, base_partition=base_partition)
