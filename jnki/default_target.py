@@ -17,22 +17,30 @@ ENVIRONMENT_VARIABLE = "JNKI_TARGET"
 _CHOSEN: ContextVar[Target | None] = ContextVar("jnki_default_target", default=None)
 
 
-def default_target() -> Target:
+def default_target(fallback: Target = TRN2) -> Target:
     """The target of a kernel that has no `platform_target` of its own.
+
+    Args:
+        fallback: the one that is meant where nobody has chosen any.
 
     Raises:
         ValueError: the environment variable names no target.
     """
-    chosen = _CHOSEN.get()
+    chosen = chosen_target()
     if chosen is not None:
         return chosen
     name = os.environ.get(ENVIRONMENT_VARIABLE)
     if not name:
-        return TRN2
+        return fallback
     try:
         return target(name)
     except ValueError as error:
         raise ValueError(f"{ENVIRONMENT_VARIABLE}: {error}") from None
+
+
+def chosen_target() -> Target | None:
+    """That of the innermost `use_target` block, if there is one."""
+    return _CHOSEN.get()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 from jnki.source import Location, user_location
 
 _KEPT: ContextVar[list[Exception] | None] = ContextVar("jnki_errors", default=None)
+_KIND: ContextVar["type[RuleError] | None"] = ContextVar("jnki_error_kind", default=None)
 
 
 @contextmanager
@@ -50,6 +51,10 @@ class RuleError(ValueError):
         location: the user's file and line, or None outside of any user code.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> "RuleError":
+        kind = _KIND.get()
+        return super().__new__(kind if kind is not None and cls is RuleError else cls, *args)
+
     def __init__(self, rule: str, message: str, *, given: str = "", allowed: str = "", at: Location | None = None):
         self.rule = rule
         self.given = given
@@ -68,6 +73,16 @@ class RuleError(ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as it stands: its text and its place were settled where it was raised."""
         return _restored, (type(self), self.args, vars(self))
+
+
+@contextmanager
+def raising(kind: type[RuleError]) -> Iterator[None]:
+    """Inside, every `RuleError` is one of `kind`, a subclass: what a dialect promises its users to raise."""
+    token = _KIND.set(kind)
+    try:
+        yield
+    finally:
+        _KIND.reset(token)
 
 
 def _restored(kind: type[RuleError], args: tuple[Any, ...], state: dict[str, Any]) -> RuleError:

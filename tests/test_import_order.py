@@ -22,7 +22,7 @@ ORDER = (
     ("program",),
     ("analysis", "lower", "record"),
     ("tiles",),
-    ("kernel",),
+    ("kernel", "dialects"),
     ("neuronxcc", "nki", "testing"),
     ("serve", "on_path", "user_traceback"),
     ("__main__",),

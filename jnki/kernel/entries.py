@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from jnki.access.access import Access
 from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
+from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.options import Option
 from jnki.kernel.pieces import Pieces, is_long
 from jnki.kernel.progress import FirstCall
@@ -32,7 +33,8 @@ class Entry:
         structure: that of the kernel's return value, of which the outputs are the leaves.
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
-        updated: per output, the number of the array argument that it is the new value of, if it is one.
+        updated: from the number of an output to that of the array argument that it is the new value of.
+        visible: how many outputs the kernel returns; those behind them are parameters that it wrote besides.
     """
 
     program: Program
@@ -40,10 +42,11 @@ class Entry:
     structure: Any
     single: bool
     may_fault: bool
-    updated: tuple[int | None, ...] = ()
+    updated: Mapping[int, int] = field(default_factory=dict)
+    visible: int = 0
 
     def outputs(self, flat: Any) -> Any:
-        return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat))
+        return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat[: self.visible]))
 
 
 class Entries:
@@ -52,13 +55,17 @@ class Entries:
     Args:
         name: the kernel's, for messages.
         out_parameters: whether a kernel that returns nothing gives out the parameters that it writes.
+        dialect: what the function is written in.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str, out_parameters: bool = False):
+    def __init__(
+        self, function: Callable[..., Any], name: str, out_parameters: bool = False, dialect: Dialect = LEGACY
+    ):
         self._function = function
         self._signature = inspect.signature(function)
         self._name = name
         self._out_parameters = out_parameters
+        self._dialect = dialect
         self._cache: Cache[Entry] = Cache()
 
     def __len__(self) -> int:
@@ -119,6 +126,7 @@ class Entries:
             target,
             options,
             out_parameters=self._out_parameters,
+            dialect=self._dialect,
         )
         single = structure == jax.tree.structure(0)
         pieces = Pieces(program) if is_long(program) else None
@@ -126,11 +134,13 @@ class Entries:
         run: Any = pure if program.may_fault else _outputs_only(pure)
         if pieces is None:
             run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
-        updated: tuple[int | None, ...] = ()
-        if self._out_parameters:
+        updated: dict[int, int] = {}
+        if self._out_parameters or self._dialect.writes_parameters:
             numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}
-            updated = tuple(numbers.get(a.buffer) if a == Access.whole(a.buffer) else None for a in program.outputs)
-        return Entry(program, run, structure, single, program.may_fault, updated)
+            whole = [at for at, a in enumerate(program.outputs) if a == Access.whole(a.buffer)]
+            found = {at: numbers.get(program.outputs[at].buffer) for at in whole}
+            updated = {at: number for at, number in found.items() if number is not None}
+        return Entry(program, run, structure, single, program.may_fault, updated, structure.num_leaves)
 
 
 def _outputs_only(pure: Lowered) -> Callable[..., Any]:

@@ -13,9 +13,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import jax
 import numpy as np
 
-from jnki.default_target import default_target
 from jnki.dtypes import element_type
 from jnki.errors import RuleError
+from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
@@ -58,6 +58,7 @@ class Kernel(Generic[P, R]):
         policy: FaultPolicy | None = None,
         options: frozenset[Option] = frozenset(),
         out_parameters: bool = False,
+        dialect: Dialect = LEGACY,
     ):
         self._original = function
         self._function = check_annotations(function)
@@ -73,7 +74,8 @@ class Kernel(Generic[P, R]):
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
         self.__signature__ = self._signature
-        self._entries = Entries(self._function, self.__name__, out_parameters)
+        self._dialect = dialect
+        self._entries = Entries(self._function, self.__name__, out_parameters, dialect)
         # JAX remembers what it has compiled by the object that it was given: the same grid must be the same object.
         self._variants: dict[Any, Kernel[P, R]] = {self._settings: self}
 
@@ -89,7 +91,7 @@ class Kernel(Generic[P, R]):
     @property
     def target(self) -> Target:
         """What the kernel is checked against: its own target, else the default one."""
-        return self._target or default_target()
+        return self._target or self._dialect.default_target()
 
     @property
     def options(self) -> frozenset[Option]:
@@ -133,7 +135,7 @@ class Kernel(Generic[P, R]):
         return self._with(_target=target_named(spec))
 
     def _with(self, **changes: Any) -> "Kernel[P, R]":
-        made: Kernel[P, R] = object.__new__(Kernel)
+        made: Kernel[P, R] = object.__new__(type(self))
         vars(made).update(vars(self), **changes)
         # What is found there depends on the settings.
         vars(made).pop("with_fault", None)
@@ -195,16 +197,21 @@ class Kernel(Generic[P, R]):
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         entry, arrays = self._entry(args, kwargs)
-        if entry.updated:
-            check_writable(entry, arrays, self.__name__)
+        updates = self._updates(entry, arrays)
+        if updates:
+            check_writable(entry, updates, arrays, self.__name__)
         if not entry.may_fault:
-            return entry.outputs(written_back(entry, _like_inputs(entry.run(*arrays), arrays), arrays))
+            return entry.outputs(written_back(updates, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
             flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
         else:
             fault.raise_if_any()
-        return entry.outputs(written_back(entry, _like_inputs(flat, arrays), arrays))
+        return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))
+
+    def _updates(self, entry: Entry, arrays: Any) -> dict[int, int]:
+        """From outputs to the NumPy arrays among the arguments that are overwritten with them, by number."""
+        return {output: n for output, n in entry.updated.items() if isinstance(arrays[n], np.ndarray)}
 
     @functools.cached_property
     def with_fault(self) -> WithFault[P, R]:

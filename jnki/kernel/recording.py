@@ -15,6 +15,7 @@ from jnki.analysis.dependencies import check_dependencies
 from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
+from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.no_tensor import no_tensor
 from jnki.kernel.options import Option
 from jnki.program.program import Parameter, Program
@@ -26,7 +27,6 @@ from jnki.record.reroll.reroll import rerolled
 from jnki.record.tensor_annotation import is_mutable
 from jnki.source import Location
 from jnki.target import Target
-from jnki.tiles import operators
 from jnki.tiles.tensor import Tensor, whole
 
 
@@ -40,6 +40,7 @@ def record_kernel(
     options: frozenset[Option] = frozenset(),
     *,
     out_parameters: bool = False,
+    dialect: Dialect = LEGACY,
 ) -> tuple[Program, Any]:
     """The program of `function` for these arguments, and the structure in which its outputs are returned.
 
@@ -48,11 +49,14 @@ def record_kernel(
         arguments: the same, flattened.
         out_parameters: whether a kernel that returns nothing gives out the parameters that it writes, all of which it
             may write.
+        dialect: what the kernel is written in. Where that lets a kernel write any parameter, those that it writes and
+            does not return are the last outputs.
 
     Raises:
         RuleError: the kernel breaks a rule.
     """
     mutable = _mutable_names(signature)
+    any_mutable = out_parameters or dialect.writes_parameters
     parameters = tuple(
         Parameter(Buffer(name, Space.HBM, spec.shape, spec.dtype), owner in mutable)
         for name, owner, spec in zip(arguments.names, arguments.parameters, arguments.specs)
@@ -61,13 +65,15 @@ def record_kernel(
     definition = _definition(function)
 
     def make(unrolled: frozenset[Any]) -> Recorder:
+        if dialect.numbers_programs:
+            unrolled |= {("grid", axis) for axis in range(len(grid))}
         keeps_places = Option.FORCE_AUTO_ALLOC not in options
         recorder = Recorder(
-            target=target, handle=operators.Tensor, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+            target=target, handle=dialect.handle, grid=grid, unrolled=unrolled, keeps_places=keeps_places
         )
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
-            recorder.add_parameter(parameter.buffer, out_parameters or parameter.mutable)
+            recorder.add_parameter(parameter.buffer, any_mutable or parameter.mutable)
         return recorder
 
     def attempt(recorder: Recorder) -> tuple[Program, Any]:
@@ -83,15 +89,18 @@ def record_kernel(
                     raise
                 raise refusal from error
             outputs, structure = jax.tree.flatten(result, is_leaf=lambda leaf: isinstance(leaf, Tensor))
-            return tuple(_output(value, recorder, definition) for value in outputs), structure
+            return tuple(_output(value, recorder, definition, dialect) for value in outputs), structure
 
         accesses, structure = _common_outputs(run_grid(recorder, instance), definition)
         known = parameters
-        if out_parameters:
+        if any_mutable:
             known = tuple(Parameter(p.buffer, p.mutable or p.buffer.name in recorder.written) for p in parameters)
             if not accesses:
                 accesses = tuple(Access.whole(p.buffer) for p in known if p.buffer.name in recorder.written)
                 structure = jax.tree.structure(0 if len(accesses) == 1 else (0,) * len(accesses))
+        if dialect.writes_parameters:
+            returned = {a.buffer.name for a in accesses}
+            accesses += tuple(Access.whole(p.buffer) for p in known if p.mutable and p.buffer.name not in returned)
         body = recorder.finished_body({a.buffer.name for a in accesses})
         _check_written(recorder, known, accesses, definition)
         check_dependencies(body)
@@ -112,7 +121,8 @@ def record_kernel(
         return program, structure
 
     static = arguments.rebuild([None] * len(arguments.arrays))
-    return record(attempt, make, PythonState({"kernel": function, "arguments": static}).undo())
+    with dialect.recording():
+        return record(attempt, make, PythonState({"kernel": function, "arguments": static}).undo())
 
 
 def _mutable_names(signature: inspect.Signature) -> set[str]:
@@ -159,7 +169,7 @@ def _common_outputs(
     return results[0]
 
 
-def _output(value: Any, recorder: Recorder, definition: Location | None) -> Access:
+def _output(value: Any, recorder: Recorder, definition: Location | None, dialect: Dialect) -> Access:
     if not isinstance(value, Tensor):
         raise RuleError(
             "toplevel.hbm_only",
@@ -185,7 +195,7 @@ def _output(value: Any, recorder: Recorder, definition: Location | None) -> Acce
             allowed="a whole tensor, or a part of one at constant indices inside of it",
             at=definition,
         )
-    if recorder.grid and not recorder.is_outside_grid(access.buffer):
+    if (recorder.grid or dialect.shares_outputs) and not recorder.is_outside_grid(access.buffer):
         raise RuleError(
             "toplevel.shared_hbm",
             f"tensor '{value.name}' belongs to one instance of the launch grid",

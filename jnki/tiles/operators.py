@@ -8,13 +8,14 @@ from jnki.access.dynamic_index import DynamicIndex
 from jnki.access.index import Index
 from jnki.dtypes import ElementType, bool_, element_type
 from jnki.source import calling
+from jnki.tiles.array_like import ArrayLike
 from jnki.tiles.assign import assign, copied
 from jnki.tiles.compute import binary, in_place, unary_alu
 from jnki.tiles.loop_reduce import LoopReduction
 from jnki.tiles.tensor import Tensor as Handle
 
 
-class Tensor(Handle):
+class Tensor(ArrayLike):
     """A tensor on which Python's operators and assignments work, as the legacy dialect has it.
 
     Assigning to a view (`t[...] = tile`) records a copy into it.

@@ -1,6 +1,6 @@
 """`neuronxcc.nki.compiler` (`ncc`): allocation by hand, and what a kernel asks of the vendor's compiler."""
 
-from jnki.neuronxcc.nki.calls import publish
+from jnki.dialects.calls import publish
 from jnki.neuronxcc.nki.compiler import psum, sbuf
 from jnki.neuronxcc.nki.compiler.decorators import (
     enable_stack_allocator,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jnki.access.buffer import Space
-from jnki.neuronxcc.nki.calls import publish
+from jnki.dialects.calls import publish
 from jnki.neuronxcc.nki.language.memory import Region
 from jnki.neuronxcc.nki.language.memory import psum as _region
 from jnki.tiles.allocation import Allocation, by_function, modulo, one_start, one_tile, tile_counts

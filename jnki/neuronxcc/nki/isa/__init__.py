@@ -1,8 +1,8 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
+from jnki.dialects.calls import publish
 from jnki.isa import enums
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
-from jnki.neuronxcc.nki.calls import publish
 from jnki.neuronxcc.nki.isa.data_movement import (
     dma_copy,
     dma_transpose,

@@ -1,6 +1,6 @@
 """`neuronxcc.nki.language` (`nl`): the index of its names."""
 
-from jnki.neuronxcc.nki.calls import publish
+from jnki.dialects.calls import publish
 from jnki.neuronxcc.nki.language.across import all_reduce, loop_reduce
 from jnki.neuronxcc.nki.language.binary import (
     add,

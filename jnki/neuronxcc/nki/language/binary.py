@@ -5,8 +5,8 @@ All of them can be called, and can be given to `nki.isa` as `op`.
 
 from typing import Any, Protocol
 
+from jnki.dialects.naming import named, public
 from jnki.neuronxcc.nki.language.elementwise import result_type
-from jnki.neuronxcc.nki.language.naming import named, public
 from jnki.tiles import compute, elementwise
 from jnki.tiles.tensor import Tensor
 

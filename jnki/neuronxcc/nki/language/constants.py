@@ -68,7 +68,7 @@ def static_cast(input_data: Any, dtype: Any) -> Any:
         TypeError: `input_data` is something else.
     """
     if isinstance(input_data, Tensor):
-        return input_data.astype(dtype)  # type: ignore[attr-defined]
+        return input_data.astype(dtype)
     kind = element_type(dtype)
     if kind == dtypes.tfloat32:
         raise not_modelled("nl.static_cast to tfloat32, which no array can hold,")

@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
+from jnki.dialects.naming import named, public
 from jnki.dtypes import bool_
-from jnki.neuronxcc.nki.language.naming import named, public
 from jnki.tiles import compute, elementwise
 from jnki.tiles.tensor import Tensor
 

@@ -8,6 +8,7 @@ import numpy as np
 from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.access.mask import Mask, as_mask
+from jnki.dialects.naming import named
 from jnki.dtypes import ElementType, element_type
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
@@ -16,7 +17,6 @@ from jnki.isa.dma.dma_copy import make as make_dma
 from jnki.isa.enums import dge_mode, engine, oob_mode
 from jnki.isa.vector.memset import Memset
 from jnki.isa.vector.tensor_copy import make as make_copy
-from jnki.neuronxcc.nki.language.naming import named
 from jnki.record.recorder import Recorder, current
 from jnki.source import user_location
 from jnki.tiles.compute import permuted, permuted_mask

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from jnki.dialects.naming import named, public
 from jnki.dtypes import bool_, element_type
-from jnki.neuronxcc.nki.language.naming import named, public
 from jnki.tiles import compute, statistics
 from jnki.tiles.tensor import Tensor
 

@@ -23,10 +23,13 @@ def _published(function: Callable[..., Any], spelled: str) -> Callable[..., Any]
     signature = inspect.signature(function)
     # Every instruction may be given a name, and so may what the language makes of instructions.
     takes_name = spelled.startswith(("nl.", "nisa.")) and "name" not in signature.parameters
+    is_instruction = spelled.startswith("nisa.")
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        label = f" '{kwargs.pop('name')}'" if takes_name and isinstance(kwargs.get("name"), str) else ""
+        label = ""
+        if isinstance(kwargs.get("name"), str) and (takes_name or is_instruction):
+            label = f" '{kwargs.pop('name') if takes_name else kwargs['name']}'"
         with calling(spelled + label):
             try:
                 return function(*args, **kwargs)
