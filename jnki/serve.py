@@ -137,7 +137,10 @@ class _AbsentLoader(Loader):
         pass
 
 
-ALIASES: tuple[Alias, ...] = (Alias(prefix="neuronxcc", served_by="jnki.neuronxcc", why_absent=reason),)
+ALIASES: tuple[Alias, ...] = (
+    Alias(prefix="neuronxcc", served_by="jnki.neuronxcc", why_absent=reason),
+    Alias(prefix="nki", served_by="jnki.nki"),
+)
 """The dialects that jnki serves under the vendor's names."""
 
 UNSERVED: tuple[Unserved, ...] = (

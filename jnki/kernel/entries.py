@@ -34,6 +34,7 @@ class Entry:
         single: whether the return value is one bare tensor.
         may_fault: whether a call has to look at the fault record.
         updated: from the number of an output to that of the array argument that it is the new value of.
+        labels: the names that the user has given to instructions.
         visible: how many outputs the kernel returns; those behind them are parameters that it wrote besides.
     """
 
@@ -44,6 +45,7 @@ class Entry:
     may_fault: bool
     updated: Mapping[int, int] = field(default_factory=dict)
     visible: int = 0
+    labels: frozenset[str] = frozenset()
 
     def outputs(self, flat: Any) -> Any:
         return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat[: self.visible]))
@@ -117,7 +119,7 @@ class Entries:
         target: Target,
         options: frozenset[Option],
     ) -> Entry:
-        program, structure = record_kernel(
+        program, structure, labels = record_kernel(
             self._function,
             self._signature,
             bound,
@@ -140,7 +142,7 @@ class Entries:
             whole = [at for at, a in enumerate(program.outputs) if a == Access.whole(a.buffer)]
             found = {at: numbers.get(program.outputs[at].buffer) for at in whole}
             updated = {at: number for at, number in found.items() if number is not None}
-        return Entry(program, run, structure, single, program.may_fault, updated, structure.num_leaves)
+        return Entry(program, run, structure, single, program.may_fault, updated, structure.num_leaves, labels)
 
 
 def _outputs_only(pure: Lowered) -> Callable[..., Any]:

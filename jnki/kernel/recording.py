@@ -41,8 +41,8 @@ def record_kernel(
     *,
     out_parameters: bool = False,
     dialect: Dialect = LEGACY,
-) -> tuple[Program, Any]:
-    """The program of `function` for these arguments, and the structure in which its outputs are returned.
+) -> tuple[Program, Any, frozenset[str]]:
+    """The program of `function` for these arguments, the structure of its outputs, and the names of its instructions.
 
     Args:
         bound: arguments by parameter name, defaults applied.
@@ -76,7 +76,7 @@ def record_kernel(
             recorder.add_parameter(parameter.buffer, any_mutable or parameter.mutable)
         return recorder
 
-    def attempt(recorder: Recorder) -> tuple[Program, Any]:
+    def attempt(recorder: Recorder) -> tuple[Program, Any, frozenset[str]]:
         handles: list[Any] = [whole(recorder, p.buffer, recorder.scope) for p in parameters]
 
         def instance() -> tuple[tuple[Access, ...], Any]:
@@ -118,7 +118,7 @@ def record_kernel(
             body=body,
             outputs=accesses,
         )
-        return program, structure
+        return program, structure, frozenset(recorder.labels)
 
     static = arguments.rebuild([None] * len(arguments.arrays))
     with dialect.recording():
@@ -181,7 +181,7 @@ def _output(value: Any, recorder: Recorder, definition: Location | None, dialect
     if value._access.buffer.space is not Space.HBM:
         raise RuleError(
             "toplevel.hbm_only",
-            f"tensor '{value.name}' cannot be returned from {value.buffer}",
+            f"tensor '{value.name}' cannot be returned from {value.space}",
             given=str(value._access.buffer),
             allowed="a tensor in nl.shared_hbm, filled with nl.store or nisa.dma_copy",
             at=definition,

@@ -17,6 +17,7 @@ from jnki.errors import OutsideKernelError
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Node
 from jnki.record.blocks import Blocks
+from jnki.record.first_writes import FirstWrites
 from jnki.record.pruning import pruned
 from jnki.source import Location, user_frame, user_location
 from jnki.target import Target
@@ -39,6 +40,8 @@ class Recorder(Blocks):
         kernel_code: code objects of the kernel being recorded (and of kernels it calls).
         keeps_places: whether buffers keep the places that their author gives; `force_auto_alloc` ignores them.
         written: names of all buffers that any instruction writes.
+        labels: the names that the user has given to instructions.
+        first_writes: which places in PSUM have been written to.
     """
 
     target: Target
@@ -50,6 +53,8 @@ class Recorder(Blocks):
     kernel_code: list[Any] = field(default_factory=list)
     keeps_places: bool = True
     written: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    first_writes: FirstWrites = field(default_factory=FirstWrites)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
     _last_writer: dict[str, Instruction] = field(default_factory=dict)
@@ -145,7 +150,9 @@ class Recorder(Blocks):
         # An index that outlives its loop is a number, as Python has it: the loop cannot stay symbolic.
         if outlived := tuple(s for s in instruction.symbols if not self.is_open(s)):
             raise NeedsConcrete(outlived)
-        for access in instruction.written():
+        written = instruction.written()
+        self.first_writes.note(written)
+        for access in written:
             name = access.buffer.name
             if name in self.immutable:
                 raise instruction.error(

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from jnki.access.buffer import Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.partition import par_dim
 from jnki.access.subscript import subscript
@@ -25,6 +26,11 @@ class ArrayLike(Tensor):
     def dtype(self) -> np.dtype:
         """Element type, as NumPy and ml_dtypes spell it."""
         return self._access.dtype.numpy
+
+    @property
+    def buffer(self) -> Space:
+        """The memory that holds the tensor."""
+        return self.space
 
     # Views: no copy.
 

@@ -92,12 +92,12 @@ def matmul(x: Any, y: Any, *, transpose_x: bool = False, mask: Any = None) -> Te
         raise not_modelled("nl.matmul's mask over axes without transpose_x=True; x[i < n] and y[i < n] are modelled")
     tile, on_x = unmasked(x)
     tensor = as_tensor(tile, "matmul", "x")
-    if tensor.buffer is not Space.SBUF:
+    if tensor.space is not Space.SBUF:
         raise RuleError(
             "err_unsupported_memory",
             f"{called() or 'matmul'}: tensor '{tensor.name}' is in the wrong memory",
             given=str(tensor.access.buffer),
-            allowed="sbuf" + ("; nl.load brings a tensor from hbm to sbuf" if tensor.buffer is Space.HBM else ""),
+            allowed="sbuf" + ("; nl.load brings a tensor from hbm to sbuf" if tensor.space is Space.HBM else ""),
         )
     both: Any = (True if on_x is None else on_x) & (True if predicate is None else predicate)
     stationary = nc_transpose(tensor, mask=both)
@@ -120,6 +120,6 @@ def transpose(x: Any, *, dtype: Any = None, mask: Any = None) -> Tensor:
             allowed="[P, F]; nisa.nc_transpose takes several free axes as one",
         )
     on_tensor_engine = engine_for(tensor.shape, Engine.unknown, recorder.target) is Engine.tensor
-    if tensor.buffer is Space.PSUM and on_tensor_engine:
+    if tensor.space is Space.PSUM and on_tensor_engine:
         tensor = copied_to_sbuf(tensor)
     return nc_transpose(tensor, dtype=dtype, mask=mask)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         """Python's operators and NumPy's views: each gives a tensor."""
 
         dtype: Any
+        buffer: Any
 
         def __getitem__(self, key: Any) -> Any: ...
         def reshape(self, shape: Any, *more: Any) -> Any: ...

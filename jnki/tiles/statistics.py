@@ -24,13 +24,13 @@ def mean(x: Any, axis: Axes, *, dtype: Any = None, mask: Any = None, keepdims: b
     return _mean(x, axis, _result_type(x, dtype, "mean"), dtype is not None, as_mask(mask), keepdims)
 
 
-def variance(x: Any, axis: Axes, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def variance(x: Any, axis: Axes, *, dtype: Any = None, mask: Any = None, keepdims: bool = False) -> Tensor:
     """A new tile with the mean, along free axes, of the squared distance of `x` from its mean."""
     kind, predicate = _result_type(x, dtype, "var"), as_mask(mask)
     middle = _mean(x, axis, float32, True, predicate, keepdims=True)
     distance = binary("subtract", x, middle, dtype=float32, mask=predicate)
     squares = binary("multiply", distance, distance, dtype=float32, mask=predicate)
-    return _mean(squares, axis, kind, dtype is not None, predicate, keepdims=False)
+    return _mean(squares, axis, kind, dtype is not None, predicate, keepdims)
 
 
 def _mean(x: Any, axis: Axes, kind: ElementType, explicit: bool, mask: Mask | None, keepdims: bool) -> Tensor:

@@ -62,7 +62,7 @@ class Tensor(RefusesNumpy, OperatorTypes):
         return (self._access, self._scope if self._scope.is_open else None)
 
     @property
-    def buffer(self) -> Space:
+    def space(self) -> Space:
         """The memory that holds the tensor."""
         return self._access.buffer.space
 
@@ -96,7 +96,7 @@ class Tensor(RefusesNumpy, OperatorTypes):
         )
 
     def __repr__(self) -> str:
-        return f"tensor '{self.name}' {list(self.shape)} {self._access.dtype} in {self.buffer}"
+        return f"tensor '{self.name}' {list(self.shape)} {self._access.dtype} in {self.space}"
 
     __hash__ = object.__hash__
 

@@ -32,8 +32,6 @@ from jnki.neuronxcc.nki.language.constants import (
     bfp16,
     finfo,
     fp32,
-    shared_constant,
-    shared_identity_matrix,
     static_cast,
 )
 from jnki.neuronxcc.nki.language.creation import empty_like, full, ndarray, ones, zeros, zeros_like
@@ -85,7 +83,6 @@ from jnki.neuronxcc.nki.language.elementwise import (
     tanh,
     trunc,
 )
-from jnki.neuronxcc.nki.language.gathering import gather_flattened
 from jnki.neuronxcc.nki.language.indexing import arange, ds, gemm_grid, gemm_stationary_grid, mgrid
 from jnki.neuronxcc.nki.language.linear_algebra import matmul, transpose
 from jnki.neuronxcc.nki.language.loops import affine_range, sequential_range, static_range
@@ -97,13 +94,15 @@ from jnki.neuronxcc.nki.language.memory import (
     sbuf,
     shared_hbm,
 )
-from jnki.neuronxcc.nki.language.moves import atomic_rmw, broadcast_to, copy, expand_dims, load, load_transpose2d, store
 from jnki.neuronxcc.nki.language.printing import device_print
 from jnki.neuronxcc.nki.language.random_numbers import dropout, rand, random_seed
 from jnki.neuronxcc.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.neuronxcc.nki.language.spmd import nc, num_programs, program_id, program_ndim, spmd_dim
 from jnki.neuronxcc.nki.language.tile_size import tile_size
 from jnki.neuronxcc.nki.not_yet import LANGUAGE, missing
+from jnki.tiles.constants import shared_constant, shared_identity_matrix
+from jnki.tiles.gathering import gather_flattened
+from jnki.tiles.moves import atomic_rmw, broadcast_to, copy, expand_dims, load, load_transpose2d, store
 
 __all__ = [
     "abs",

@@ -6,10 +6,10 @@ from typing import Any
 from jnki.access.index import Index
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.operators import operator as operator_of
-from jnki.neuronxcc.nki.language.moves import copy
 from jnki.record.recorder import current
 from jnki.tiles import loop_reduce as loops
 from jnki.tiles.loop_reduce import LoopReduction
+from jnki.tiles.moves import copy
 from jnki.tiles.tensor import Tensor, as_tensor
 
 
