@@ -1,10 +1,10 @@
-"""Imports of `neuronxcc` are answered by jnki, so that an NKI kernel file runs as it is.
+"""Imports of `nki` and `neuronxcc` are answered by jnki, so that an NKI kernel file runs as it is.
 
-While an alias is installed, `import neuronxcc.nki.language as nl` gives `jnki.neuronxcc.nki.language` itself,
-not a copy: both names stand for one object in `sys.modules`. Nothing on disk is touched, and a `neuronxcc`
-that is installed there comes back with `uninstall`.
+While an alias is installed, `import nki.language as nl` gives `jnki.nki.language` itself, not a copy: both names
+stand for one object in `sys.modules`. Nothing on disk is touched, and a package of that name that is installed there
+comes back with `uninstall`.
 
-`python -m jnki` does this for one command. In a test suite, call it before the first import of `neuronxcc`:
+`python -m jnki` does this for one command. In a test suite, call it before the first import of either dialect:
 
     # conftest.py
     import jnki.serve
@@ -91,28 +91,6 @@ class _Served(Loader):
         module.__spec__ = module.__spec__.loader_state
 
 
-@dataclass(frozen=True)
-class Unserved(MetaPathFinder):
-    """A `sys.meta_path` finder, the last one, that says of a package which nobody found why jnki does not serve it.
-
-    Attributes:
-        name: the package.
-        why: what a user is told.
-    """
-
-    name: str
-    why: str
-
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        """None, for anything but the package.
-
-        Raises:
-            ModuleNotFoundError: it is the package, and no finder in front of this one knows it.
-        """
-        if fullname == self.name:
-            raise ModuleNotFoundError(f"No module named {fullname!r}: {self.why}", name=fullname)
-
-
 def _found(real_name: str, served_by: str) -> ModuleSpec | None:
     """The spec of a module of the serving package; None where it, or what it would be inside of, is not there."""
     try:
@@ -143,10 +121,6 @@ ALIASES: tuple[Alias, ...] = (
 )
 """The dialects that jnki serves under the vendor's names."""
 
-UNSERVED: tuple[Unserved, ...] = (
-    Unserved("nki", "jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the package 'nki'"),
-)
-"""The dialects that it does not serve yet."""
 # Importing the vendor's package leaves this level behind, and files of kernels use it: `logging.disable(logging.OFF)`.
 _LOGGING_OFF = logging.CRITICAL + 10
 
@@ -167,7 +141,6 @@ def install(aliases: Iterable[Alias] = ALIASES) -> None:
     if new and not hasattr(logging, "OFF"):
         logging.OFF = _LOGGING_OFF  # type: ignore[attr-defined]
     sys.meta_path[:0] = new
-    sys.meta_path += [package for package in UNSERVED if package not in sys.meta_path]
 
 
 def _refuse_foreign(alias: Alias, name: str) -> None:
@@ -187,10 +160,9 @@ def uninstall(aliases: Iterable[Alias] = ALIASES) -> None:
             sys.meta_path.remove(alias)
             for name in alias.modules():
                 del sys.modules[name]
-    if not any(isinstance(finder, Alias) for finder in sys.meta_path):
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in UNSERVED]
-        if getattr(logging, "OFF", None) is _LOGGING_OFF:
-            del logging.OFF  # type: ignore[attr-defined]
+    is_last = not any(isinstance(finder, Alias) for finder in sys.meta_path)
+    if is_last and getattr(logging, "OFF", None) is _LOGGING_OFF:
+        del logging.OFF  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -209,27 +209,15 @@ def test_the_level_of_logging_that_the_vendors_package_adds():
     del logging.OFF
 
 
-def test_jnki_serves_the_legacy_dialect():
+def test_jnki_serves_both_dialects():
     assert Alias("neuronxcc", "jnki.neuronxcc") in ALIASES
+    assert Alias("nki", "jnki.nki") in ALIASES
 
 
-def test_a_package_that_is_not_served_yet_says_so(packages):
-    why = "No module named 'nki': jnki serves the legacy dialect, neuronxcc.nki, and does not model yet that of the"
+def test_the_two_dialects_are_served_beside_each_other():
     with serve.serve():
-        with pytest.raises(ModuleNotFoundError, match=why) as error:
-            import nki
-        assert error.value.name == "nki"
-        with serve.serve():
-            pass
-        with pytest.raises(ModuleNotFoundError, match=why):
-            import nki.language
-        (packages / "nki.py").write_text("mine = True")
-        importlib.invalidate_caches()
+        import neuronxcc.nki
         import nki
 
-        assert nki.mine
-        del sys.modules["nki"]
-    (packages / "nki.py").unlink()
-    importlib.invalidate_caches()
-    with pytest.raises(ModuleNotFoundError, match="No module named 'nki'$"):
-        import nki
+        assert nki.__name__ == "jnki.nki"
+        assert neuronxcc.nki.__name__ == "jnki.neuronxcc.nki"

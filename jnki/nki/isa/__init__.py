@@ -18,6 +18,7 @@ from jnki.nki.isa.enums import (
     vector_engine,
 )
 from jnki.nki.isa.instruction import NkiInstruction
+from jnki.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds, tensor_partition_reduce
 from jnki.nki.isa.on_scalar import activation, activation_reduce
 from jnki.nki.isa.on_tensor import nc_matmul, nc_transpose
 from jnki.nki.isa.on_vector import (
@@ -30,34 +31,23 @@ from jnki.nki.isa.on_vector import (
     tensor_tensor,
     tensor_tensor_scan,
 )
+from jnki.nki.isa.on_vector_selections import (
+    max8,
+    nc_find_index8,
+    nc_match_replace8,
+    nc_stream_shuffle,
+    range_select,
+    select_reduce,
+    tensor_copy_predicated,
+)
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
-
-FUNCTIONS = [
-    "activation",
-    "activation_reduce",
-    "bn_aggr",
-    "bn_stats",
-    "dma_copy",
-    "get_nc_sub_version",
-    "get_nc_version",
-    "iota",
-    "memset",
-    "nc_matmul",
-    "nc_transpose",
-    "reciprocal",
-    "scalar_tensor_tensor",
-    "tensor_copy",
-    "tensor_reduce",
-    "tensor_scalar",
-    "tensor_tensor",
-    "tensor_tensor_scan",
-]
 
 __all__ = [
     "NkiInstruction",
     "NkiValidationError",
     "activation",
     "activation_reduce",
+    "affine_select",
     "bn_aggr",
     "bn_stats",
     "dge_mode",
@@ -68,18 +58,28 @@ __all__ = [
     "get_nc_version",
     "gpsimd_engine",
     "iota",
+    "local_gather",
     "matmul_perf_mode",
+    "max8",
     "memset",
+    "nc_find_index8",
+    "nc_match_replace8",
     "nc_matmul",
+    "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
     "oob_mode",
+    "range_select",
     "reciprocal",
     "reduce_cmd",
     "scalar_engine",
     "scalar_tensor_tensor",
+    "select_reduce",
+    "sequence_bounds",
     "tensor_copy",
+    "tensor_copy_predicated",
     "tensor_engine",
+    "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",
     "tensor_tensor",
@@ -88,4 +88,36 @@ __all__ = [
     "vector_engine",
 ]
 
-publish(globals(), "nisa", FUNCTIONS)
+_FUNCTIONS = [
+    "activation",
+    "activation_reduce",
+    "affine_select",
+    "bn_aggr",
+    "bn_stats",
+    "dma_copy",
+    "get_nc_sub_version",
+    "get_nc_version",
+    "iota",
+    "local_gather",
+    "max8",
+    "memset",
+    "nc_find_index8",
+    "nc_match_replace8",
+    "nc_matmul",
+    "nc_stream_shuffle",
+    "nc_transpose",
+    "range_select",
+    "reciprocal",
+    "scalar_tensor_tensor",
+    "select_reduce",
+    "sequence_bounds",
+    "tensor_copy",
+    "tensor_copy_predicated",
+    "tensor_partition_reduce",
+    "tensor_reduce",
+    "tensor_scalar",
+    "tensor_tensor",
+    "tensor_tensor_scan",
+]
+
+publish(globals(), "nisa", _FUNCTIONS)

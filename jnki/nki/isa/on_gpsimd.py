@@ -1,0 +1,134 @@
+"""Instructions of the GpSimd Engine: `affine_select`, gathers, reductions across partitions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jnki.access import strided
+from jnki.errors import RuleError
+from jnki.isa.constants import as_number
+from jnki.isa.gpsimd.affine_select import AffineSelect, as_predicate
+from jnki.isa.gpsimd.local_gather import LocalGather, counts
+from jnki.isa.gpsimd.sequence_bounds import SequenceBounds
+from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce
+from jnki.isa.operators import name_of, operator
+from jnki.nki.isa.data_movement import affine
+from jnki.nki.isa.instruction import NkiInstruction, operand, recorded
+from jnki.nki.isa.rules import check_partitions
+from jnki.nki.language.binary import equal
+from jnki.source import user_location
+
+_COMPARE = {
+    "equal": lambda index: index == 0,
+    "not_equal": lambda index: index != 0,
+    "greater": lambda index: index > 0,
+    "greater_equal": lambda index: index >= 0,
+    "less": lambda index: index < 0,
+    "less_equal": lambda index: index <= 0,
+}
+
+
+def affine_select(
+    dst: Any,
+    pattern: Sequence[Sequence[int]],
+    channel_multiplier: int,
+    on_true_tile: Any,
+    on_false_value: float,
+    cmp_op: Any = equal,
+    offset: int = 0,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes elements of a tile where an affine value of their place compares with 0, and a number elsewhere.
+
+    The value is `offset + p * channel_multiplier + sum(step * place)`.
+
+    Args:
+        dst, on_true_tile: `[P, F...]` of one shape.
+        pattern: up to four `[step, count]`, slowest first, whose counts make up the free elements of a partition.
+        channel_multiplier: what each partition adds.
+        on_false_value: a number.
+        cmp_op: a comparison, such as `nl.greater_equal`.
+        offset: an integer.
+    """
+    function = "affine_select"
+    to, source = operand(dst, function, "dst"), operand(on_true_tile, function, "on_true_tile")
+    check_partitions(function, dst=to, on_true_tile=source)
+    compare = _COMPARE.get(name_of(cmp_op) or "")
+    if compare is None:
+        raise RuleError(
+            f"{function}.cmp_op",
+            f"{function}: 'cmp_op' is no comparison",
+            given=getattr(cmp_op, "__name__", repr(cmp_op)),
+            allowed=", ".join(_COMPARE),
+        )
+    value = affine(source, pattern, offset, channel_multiplier, function)
+    flat = source if source.shape == value.shape else strided.reshape(source, value.shape)
+    instruction = AffineSelect(
+        dst=to if to.shape == flat.shape else strided.reshape(to, flat.shape),
+        on_true=flat,
+        on_false=float(as_number(function, on_false_value)),
+        pred=as_predicate(compare(value)),
+        location=user_location(),
+    )
+    return recorded(instruction, name)
+
+
+def local_gather(
+    dst: Any,
+    src_buffer: Any,
+    index: Any,
+    num_elem_per_idx: int = 1,
+    num_valid_indices: int | None = None,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes elements that the 16 partitions of each core of the engine pick with one list of indices.
+
+    Args:
+        dst: `[P, N * E]`, N indices and E elements for each.
+        src_buffer: `[P, F...]`.
+        index: `[P, K]` of uint16; 16 partitions hold one list, partitions first.
+        num_elem_per_idx: how many elements one index stands for.
+        num_valid_indices: how many indices count; all by default.
+    """
+    function = "local_gather"
+    to, source, indices = (
+        operand(tensor, function, argument)
+        for tensor, argument in ((dst, "dst"), (src_buffer, "src_buffer"), (index, "index"))
+    )
+    check_partitions(function, dst=to, src_buffer=source, index=indices)
+    width, valid = counts(indices, num_elem_per_idx, num_valid_indices)
+    instruction = LocalGather(
+        dst=to,
+        src_buffer=source,
+        index=indices,
+        num_elem_per_idx=width,
+        num_valid_indices=valid,
+        location=user_location(),
+    )
+    return recorded(instruction, name)
+
+
+def sequence_bounds(dst: Any, segment_ids: Any, name: str | None = None) -> NkiInstruction:
+    """Writes where the segment of each element begins and ends.
+
+    Args:
+        dst: `[1, 2, n]`.
+        segment_ids: `[1, n]` of float32 or int32; 0 is padding.
+    """
+    to, ids = operand(dst, "sequence_bounds", "dst"), operand(segment_ids, "sequence_bounds", "segment_ids")
+    check_partitions("sequence_bounds", dst=to, segment_ids=ids)
+    return recorded(SequenceBounds(dst=to, segment_ids=ids, location=user_location()), name)
+
+
+def tensor_partition_reduce(dst: Any, op: Any, data: Any, name: str | None = None) -> NkiInstruction:
+    """Writes `data` reduced across partitions.
+
+    Args:
+        dst: `[1, F...]`.
+        op: `nl.add`, `nl.average`, `nl.max`, `nl.bitwise_or` or `nl.bitwise_and`.
+        data: `[P, F...]`.
+    """
+    function = "tensor_partition_reduce"
+    to, source = operand(dst, function, "dst"), operand(data, function, "data")
+    check_partitions(function, dst=to, data=source)
+    kind = "average" if name_of(op) == "average" else operator(op, function).name
+    return recorded(TensorPartitionReduce(dst=to, data=source, op=kind, location=user_location()), name)
