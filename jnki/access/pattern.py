@@ -52,7 +52,8 @@ def hardware_pattern(
     if buffer.space.on_chip and dims and dims[0].count > 1 and dims[0].step != free_size:
         raise RuleError(
             "ap.partition_contiguous",
-            f"the pattern on '{buffer.name}' must step over neighbouring partitions",
+            f"ap() pattern has invalid partition stride. Partition step {dims[0].step} must equal tensor free "
+            f"dimension size {free_size}",
             given=f"partition step {dims[0].step}",
             allowed=f"{free_size}, the free size of {list(buffer.shape)}",
         )

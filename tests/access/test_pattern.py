@@ -68,7 +68,7 @@ def test_counts_are_positive(count: int) -> None:
 
 def test_on_chip_the_partitions_are_neighbours() -> None:
     error = refused("ap.partition_contiguous", CHIP, [[12, 2], [1, 6]])
-    assert "the pattern on 'c' must step over neighbouring partitions" in str(error)
+    assert "ap() pattern has invalid partition stride. Partition step" in str(error)
     assert (error.given, error.allowed) == ("partition step 12", "6, the free size of [4, 6]")
     assert hardware_pattern(CHIP, [[6, 4], [2, 3]]).shape == (4, 3)
     assert hardware_pattern(CHIP, [[12, 1], [1, 6]]).shape == (1, 6)

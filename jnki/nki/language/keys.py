@@ -81,7 +81,7 @@ def _from_end(index: int, size: int) -> int:
 def _expanded(access: Access, keys: tuple[Any, ...]) -> list[Any]:
     """One key for each dim: `...` filled in, missing trailing dims whole."""
     for key in keys:
-        is_number = hasattr(key, "__index__") and not isinstance(key, bool)
+        is_number = hasattr(key, "__index__") and not isinstance(key, bool) and getattr(key, "ndim", 0) == 0
         if not (is_number or isinstance(key, (slice, DynamicSlice)) or key is Ellipsis or hasattr(key, "access")):
             raise RuleError(
                 "index.kind",
