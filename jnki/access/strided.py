@@ -63,6 +63,19 @@ def slice_dim(access: Access, dim: int, start: int, end: int, step: int = 1) -> 
     Raises:
         RuleError: `slice.bounds`, unless 0 <= start < end <= size and step >= 1.
     """
+    check_slice(access, dim, start, end, step)
+    if (start, end, step) == (0, access.dims[dim].count, 1):
+        return access
+    old = access.dims[dim]
+    return _with(access, dim, (Dim(old.step * step, -(-(end - start) // step)),), start * old.step)
+
+
+def check_slice(access: Access, dim: int, start: int, end: int, step: int) -> None:
+    """There is such a slice of one dim.
+
+    Raises:
+        RuleError: `slice.bounds`, `index.bounds`; `view.partition`, for rows that an index names.
+    """
     size = access.dims[dim].count
     if step < 1:
         raise RuleError("slice.bounds", "a slice needs a positive step", given=f"step {step}", allowed="step >= 1")
@@ -75,17 +88,23 @@ def slice_dim(access: Access, dim: int, start: int, end: int, step: int = 1) -> 
                 allowed=f"0 <= start < end <= {size}",
             )
         raise outside(access, dim, f"index range [{start}, {end - 1}]")
-    if (start, end, step) == (0, size, 1):
-        return access
-    if access.indirect is not None and access.indirect.is_vector and dim == 0:
+    if dim == 0 and access.indirect is not None and access.indirect.is_vector and (start, end, step) != (0, size, 1):
         raise RuleError(
             "view.partition",
             f"rows of tensor '{access.buffer.name}' that an index names cannot be sliced",
             given=f"{start}:{end}:{step} on dimension 0",
             allowed="a slice of the index",
         )
-    old = access.dims[dim]
-    return _with(access, dim, (Dim(old.step * step, -(-(end - start) // step)),), start * old.step)
+
+
+def check_place(access: Access, dim: int, index: int) -> None:
+    """There is such a place on one dim.
+
+    Raises:
+        RuleError: `index.bounds`.
+    """
+    if not 0 <= index < access.dims[dim].count:
+        raise outside(access, dim, f"index {index}")
 
 
 def select_dim(access: Access, dim: int, index: int, *, keep: bool = False) -> Access:
@@ -94,9 +113,8 @@ def select_dim(access: Access, dim: int, index: int, *, keep: bool = False) -> A
     Raises:
         RuleError: `index.bounds`.
     """
+    check_place(access, dim, index)
     old = access.dims[dim]
-    if not 0 <= index < old.count:
-        raise outside(access, dim, f"index {index}")
     return _with(access, dim, (Dim(old.step, 1),) if keep else (), index * old.step)
 
 
