@@ -6,9 +6,10 @@ a call, where they become a `jnki.FaultError`, which is an `IndexError`.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from jnki.source import Location, user_location
@@ -111,8 +112,18 @@ def not_modelled(what: str) -> NotImplementedError:
     return error
 
 
-def misfit(signature: inspect.Signature, spelled: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    """What is wrong with the arguments of a call, with the user's line; None where they fit the signature."""
+def misfit(
+    signature: inspect.Signature,
+    spelled: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    hints: Mapping[str, str] = MappingProxyType({}),
+) -> str | None:
+    """What is wrong with the arguments of a call, with the user's line; None where they fit the signature.
+
+    Args:
+        hints: of arguments that there are none of, what stands for them.
+    """
     try:
         signature.bind(*args, **kwargs)
         return None
@@ -135,8 +146,8 @@ def misfit(signature: inspect.Signature, spelled: str, args: tuple[Any, ...], kw
             text += f"{spelled}({each})"
     elif unexpected:
         text = f"{spelled}() got an unexpected keyword argument '{unexpected[0]}'; {takes}"
-        if unexpected[0] == "dst":
-            text += ", and returns its result, as all of the legacy dialect but dma_copy and store do"
+        if unexpected[0] in hints:
+            text += f"; {hints[unexpected[0]]}"
     elif missing:
         text = f"{spelled}() is called without '{missing[0]}'; {takes}"
     else:

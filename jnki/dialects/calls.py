@@ -5,21 +5,31 @@ A `name=` that the user gives to a call, for the vendor's profiler, stands behin
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jnki.errors import misfit
 from jnki.source import calling
 
 
-def publish(namespace: dict[str, Any], spelling: str, names: Iterable[str]) -> None:
-    """Makes the functions among the names of a module's `namespace` say who they are: `nl.add`, `nisa.dma_copy`."""
+def publish(
+    namespace: dict[str, Any],
+    spelling: str,
+    names: Iterable[str],
+    hints: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Makes the functions among the names of a module's `namespace` say who they are: `nl.add`, `nisa.dma_copy`.
+
+    Args:
+        hints: of arguments that another dialect has, what stands for them in this one.
+    """
     for name in names:
         if inspect.isfunction(namespace[name]):
-            namespace[name] = _published(namespace[name], f"{spelling}.{name}")
+            namespace[name] = _published(namespace[name], f"{spelling}.{name}", hints)
 
 
-def _published(function: Callable[..., Any], spelled: str) -> Callable[..., Any]:
+def _published(function: Callable[..., Any], spelled: str, hints: Mapping[str, str]) -> Callable[..., Any]:
     signature = inspect.signature(function)
     # Every instruction may be given a name, and so may what the language makes of instructions.
     takes_name = spelled.startswith(("nl.", "nisa.")) and "name" not in signature.parameters
@@ -34,7 +44,7 @@ def _published(function: Callable[..., Any], spelled: str) -> Callable[..., Any]
             try:
                 return function(*args, **kwargs)
             except TypeError as error:
-                problem = misfit(signature, spelled, args, kwargs)
+                problem = misfit(signature, spelled, args, kwargs, hints)
                 if problem is None:
                     raise
                 # From None: where Python found that out is no line of the user's.

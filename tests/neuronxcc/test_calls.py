@@ -54,7 +54,7 @@ def refused(error, body):
         ),
         (
             lambda x, t: nisa.tensor_copy(dst=t, src=t),
-            "nisa.tensor_copy() got an unexpected keyword argument 'dst'; it takes src, mask, dtype, engine, and "
+            "nisa.tensor_copy() got an unexpected keyword argument 'dst'; it takes src, mask, dtype, engine; it "
             "returns its result, as all of the legacy dialect but dma_copy and store do",
         ),
         (

@@ -2,6 +2,7 @@
 
 from jnki.dialects.calls import publish
 from jnki.nki.errors import NkiValidationError
+from jnki.nki.hints import HINTS
 from jnki.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
 from jnki.nki.isa.enums import (
     dge_mode,
@@ -120,4 +121,4 @@ _FUNCTIONS = [
     "tensor_tensor_scan",
 ]
 
-publish(globals(), "nisa", _FUNCTIONS)
+publish(globals(), "nisa", _FUNCTIONS, HINTS)

@@ -1,6 +1,7 @@
 """`nki.language`: tensors, what computes on whole tiles, loops, types."""
 
 from jnki.dialects.calls import publish
+from jnki.nki.hints import HINTS
 from jnki.nki.language.binary import (
     add,
     bitwise_and,
@@ -247,4 +248,4 @@ __all__ = [
 ]
 
 _CLASSES = ("DType", "MemoryRegion", "NKIObject", "NkiTensor")
-publish(globals(), "nl", [name for name in __all__ if name not in _CLASSES])
+publish(globals(), "nl", [name for name in __all__ if name not in _CLASSES], HINTS)

@@ -3,6 +3,7 @@
 from jnki.dialects.calls import publish
 from jnki.isa import enums
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
+from jnki.neuronxcc.nki.hints import HINTS
 from jnki.neuronxcc.nki.isa.data_movement import (
     dma_copy,
     dma_transpose,
@@ -90,6 +91,6 @@ __all__ = [
     "vector_engine",
 ]
 
-publish(globals(), "nisa", __all__)
+publish(globals(), "nisa", __all__, HINTS)
 
 __getattr__ = missing("neuronxcc.nki.isa", ISA)

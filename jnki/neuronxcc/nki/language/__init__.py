@@ -1,6 +1,7 @@
 """`neuronxcc.nki.language` (`nl`): the index of its names."""
 
 from jnki.dialects.calls import publish
+from jnki.neuronxcc.nki.hints import HINTS
 from jnki.neuronxcc.nki.language.across import all_reduce, loop_reduce
 from jnki.neuronxcc.nki.language.binary import (
     add,
@@ -232,6 +233,6 @@ __all__ = [
     "zeros_like",
 ]
 
-publish(globals(), "nl", __all__)
+publish(globals(), "nl", __all__, HINTS)
 
 __getattr__ = missing("neuronxcc.nki.language", LANGUAGE)
