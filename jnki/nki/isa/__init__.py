@@ -1,6 +1,7 @@
 """`nki.isa`: one function for each instruction, which writes to `dst`."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.nki.errors import NkiValidationError
 from jnki.nki.hints import HINTS
 from jnki.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
@@ -42,6 +43,7 @@ from jnki.nki.isa.on_vector_selections import (
     tensor_copy_predicated,
 )
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
+from jnki.nki.not_yet import GONE_FROM_ISA, ISA
 
 __all__ = [
     "NkiInstruction",
@@ -122,3 +124,5 @@ _FUNCTIONS = [
 ]
 
 publish(globals(), "nisa", _FUNCTIONS, HINTS)
+
+__getattr__ = missing("nki.isa", "current", ISA, gone=GONE_FROM_ISA)

@@ -1,6 +1,7 @@
 """`nki.language`: tensors, what computes on whole tiles, loops, types."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.nki.hints import HINTS
 from jnki.nki.language.binary import (
     add,
@@ -119,6 +120,7 @@ from jnki.nki.language.printing import device_print
 from jnki.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.nki.language.tensor import NkiTensor
 from jnki.nki.language.tile_size import tile_size
+from jnki.nki.not_yet import GONE_FROM_LANGUAGE, LANGUAGE
 
 # `nl.range` is seen in kernels.
 range = static_range
@@ -249,3 +251,5 @@ __all__ = [
 
 _CLASSES = ("DType", "MemoryRegion", "NKIObject", "NkiTensor")
 publish(globals(), "nl", [name for name in __all__ if name not in _CLASSES], HINTS)
+
+__getattr__ = missing("nki.language", "current", LANGUAGE, gone=GONE_FROM_LANGUAGE)
