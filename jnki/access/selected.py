@@ -11,7 +11,7 @@ from jnki.access.advanced import rules_of_index_tile
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer, Space, row_major_strides
 from jnki.access.pattern import hardware_pattern
-from jnki.access.strided import inside, leaves
+from jnki.access.strided import leaves
 from jnki.errors import RuleError, not_modelled
 
 
@@ -163,7 +163,6 @@ def _as_axes(access: Access) -> Access:
 
 
 def _direct(access: Access, function: str) -> None:
-    inside(access)
     if access.indirect is not None:
         raise RuleError(
             "view.indirect_twice",
@@ -171,4 +170,3 @@ def _direct(access: Access, function: str) -> None:
             given=str(access),
             allowed="one such index for a view",
         )
-

@@ -3,7 +3,6 @@
 from typing import Any
 
 from jnki.access.access import Access
-from jnki.access.strided import inside
 from jnki.isa.instruction import Instruction
 from jnki.record.recorder import current
 from jnki.tiles.tensor import as_tensor
@@ -58,4 +57,4 @@ def operand(tensor: Any, function: str, argument: str) -> Access:
     Raises:
         RuleError: `<function>.<argument>`; `ap.bounds`.
     """
-    return inside(as_tensor(tensor, function, argument).access)
+    return as_tensor(tensor, function, argument).access

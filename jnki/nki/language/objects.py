@@ -14,8 +14,12 @@ _METHODS = (types.FunctionType, classmethod, staticmethod, property, type)
 
 
 class NKIObject:
-    """A base of configuration objects; `NKIObject(a=1)` itself has the attributes that it is given."""
+    """A base of configuration objects; `NKIObject(a=1)` itself has the attributes that it is given.
 
+    As an argument of a kernel one is a copy of itself: its arrays are tensors there, and everything else is static.
+    """
+
+    __taken_apart__: ClassVar[bool] = True
     __nki_fields__: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,7 +77,7 @@ def _is_shared(hint: Any) -> bool:
 
 
 def _is_for_dataclass_only(kind: type) -> bool:
-    """Whether the class has what only the initializer of `@dataclass` deals with: `InitVar`, `KW_ONLY`, `init=False`."""
+    """Whether only the initializer of `@dataclass` knows what to do: with `InitVar`, `KW_ONLY`, `init=False`."""
     hints = vars(kind).get("__annotations__", {}).values()
     return any(
         isinstance(hint, dataclasses.InitVar)
