@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
     from jnki.isa.gpsimd.local_gather import local_gather as local_gather
+    from jnki.isa.gpsimd.nc_n_gather import nc_n_gather as nc_n_gather
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
     from jnki.isa.scalar.activation import activation as activation
@@ -102,6 +103,7 @@ _HOME = {
     "nc_find_index8": "jnki.isa",
     "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_n_gather": "jnki.isa",
     "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",

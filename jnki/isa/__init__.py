@@ -8,6 +8,7 @@ from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
 from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
+from jnki.isa.gpsimd.nc_n_gather import NcNGather, nc_n_gather
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
@@ -64,6 +65,7 @@ __all__ = [
     "NcFindIndex8",
     "NcMatchReplace8",
     "NcMatmul",
+    "NcNGather",
     "NcStreamShuffle",
     "NcTranspose",
     "Rand",
@@ -103,6 +105,7 @@ __all__ = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_n_gather",
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",

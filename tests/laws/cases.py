@@ -38,6 +38,7 @@ from jnki import (
     memset,
     nc_match_replace8,
     nc_matmul,
+    nc_n_gather,
     nc_stream_shuffle,
     nc_transpose,
     oob_mode,
@@ -577,5 +578,12 @@ CASES = (
         lambda m: sequence_bounds(m, dst=sbuf("y"), segment_ids=sbuf("x")),
         {"sbuf.y": everywhere(1, 2, 6)},
         steps="sbuf.x",
+    ),
+    Case(
+        "nc_n_gather that faults",
+        {"sbuf.x": numbers(4, 3, 2), "sbuf.i": rows(5, 1, 0, 9, dtype=np.uint32), "sbuf.y": numbers(4, 3)},
+        lambda m: nc_n_gather(m, dst=sbuf("y")[:, 1:2], data=sbuf("x"), indices=sbuf("i")),
+        {"sbuf.y": at((4, 3), slice(None), 1)},
+        steps="sbuf.i",
     ),
 )
