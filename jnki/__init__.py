@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.iota import iota as iota
     from jnki.isa.gpsimd.local_gather import local_gather as local_gather
     from jnki.isa.gpsimd.nc_n_gather import nc_n_gather as nc_n_gather
+    from jnki.isa.gpsimd.nonzero_with_count import nonzero_with_count as nonzero_with_count
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
     from jnki.isa.scalar.activation import activation as activation
@@ -106,6 +107,7 @@ _HOME = {
     "nc_n_gather": "jnki.isa",
     "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
+    "nonzero_with_count": "jnki.isa",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
     "range_select": "jnki.isa",

@@ -9,6 +9,7 @@ from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
 from jnki.isa.gpsimd.nc_n_gather import NcNGather, nc_n_gather
+from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_count
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
@@ -68,6 +69,7 @@ __all__ = [
     "NcNGather",
     "NcStreamShuffle",
     "NcTranspose",
+    "NonzeroWithCount",
     "Rand",
     "RandomSeed",
     "RangeSelect",
@@ -109,6 +111,7 @@ __all__ = [
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
+    "nonzero_with_count",
     "oob_mode",
     "rand",
     "random_seed",

@@ -187,3 +187,44 @@ def check_vector(instruction: Instruction, operand: str, value: Access, data: Ac
             given=f"{list(value.shape)} beside data {list(data.shape)}",
             allowed=f"[{data.shape[0]}, 1]",
         )
+
+
+def check_version(instruction: Instruction, target: Target, least: int, instead: str = "") -> None:
+    """The target has the instruction: its NeuronCore is of version `least` or newer."""
+    if target.neuron_core_version < least:
+        raise instruction.error(
+            f"{instruction.name}.target",
+            f"there is no such instruction before NeuronCore-v{least}",
+            given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
+            allowed=f"NeuronCore-v{least} and newer{instead}",
+        )
+
+
+def check_no_mask(instruction: Instruction) -> None:
+    """Instructions that only the current dialect has take no mask: it has none."""
+    if instruction.mask is not None:
+        raise instruction.error(
+            f"{instruction.name}.mask", "there is no mask", given=str(instruction.mask), allowed="mask=None"
+        )
+
+
+def check_int32(instruction: Instruction, argument: str, value: Any) -> None:
+    """The argument is an integer of 32 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 31) <= value < 1 << 31:
+        raise instruction.error(
+            f"{instruction.name}.{argument}",
+            f"'{argument}' is no integer of 32 bits",
+            given=repr(value),
+            allowed="-2^31 to 2^31 - 1",
+        )
+
+
+def check_type(instruction: Instruction, operand: str, access: Access, types: tuple[str, ...]) -> None:
+    """The operand is of one of these element types."""
+    if access.dtype.name not in types:
+        raise instruction.error(
+            f"{instruction.name}.{operand}",
+            f"'{operand}' has the wrong element type",
+            given=str(access.dtype),
+            allowed=", ".join(types),
+        )

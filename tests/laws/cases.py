@@ -41,6 +41,7 @@ from jnki import (
     nc_n_gather,
     nc_stream_shuffle,
     nc_transpose,
+    nonzero_with_count,
     oob_mode,
     psum,
     rand,
@@ -585,5 +586,13 @@ CASES = (
         lambda m: nc_n_gather(m, dst=sbuf("y")[:, 1:2], data=sbuf("x"), indices=sbuf("i")),
         {"sbuf.y": at((4, 3), slice(None), 1)},
         steps="sbuf.i",
+        is_smooth=False,
+    ),
+    Case(
+        "nonzero_with_count",
+        {"sbuf.x": whole(17, 5) * (np.arange(85).reshape(17, 5) % 3 > 0), "sbuf.y": np.zeros((17, 6), np.int32)},
+        lambda m: nonzero_with_count(m, dst=sbuf("y"), src=sbuf("x"), index_offset=3),
+        {"sbuf.y": at((17, 6), slice(None, None, 16))},
+        steps="sbuf.x",
     ),
 )

@@ -97,3 +97,13 @@ def sequence_bounds(ids: np.ndarray) -> np.ndarray:
         begins.append(len(row) if own == 0 else begin)
         ends.append(-1 if own == 0 else end + 1)
     return np.array([[begins, ends]])
+
+
+def nonzero_with_count(src: np.ndarray, offset: int, padding: int, dst: np.ndarray) -> np.ndarray:
+    out = dst.copy()
+    rows, flat = src.reshape(len(src), -1), out.reshape(len(out), -1)
+    for p in range(0, len(src), 16):
+        found = [i for i, value in enumerate(rows[p]) if value != 0]
+        numbers = [i + offset for i in found] + [padding] * (rows.shape[1] - len(found)) + [len(found)]
+        flat[p] = [(n + 2**31) % 2**32 - 2**31 for n in numbers]
+    return out
