@@ -148,6 +148,8 @@ def check_number_or_vector(
     instruction: Instruction, argument: str, operand: Any, operator: Operator, data: Access, target: Target
 ) -> None:
     """The operand beside each element of `data` is a number or a `[P, 1]` tile, as the operator takes it."""
+    if operand is None and operator.arity == 1:
+        return
     if operand is None:
         raise instruction.error(
             f"{instruction.name}.{argument}", f"'{operator.name}' needs '{argument}'", allowed="a number or [P, 1]"
@@ -160,7 +162,7 @@ def check_number_or_vector(
             f"{instruction.name}.{argument}",
             f"'{operator.name}' has one operand, the data",
             given=f"{argument}={operand}",
-            allowed=f"{argument}=0.0",
+            allowed=f"{argument}=0.0, or None",
         )
 
 
@@ -228,3 +230,12 @@ def check_type(instruction: Instruction, operand: str, access: Access, types: tu
             given=str(access.dtype),
             allowed=", ".join(types),
         )
+
+
+def check_float32(instruction: Instruction, argument: str, value: Any, data: Access, target: Target) -> None:
+    """A number beside `data` is a constant, or a `[P, 1]` tile of float32."""
+    if not isinstance(value, Access):
+        return
+    check_compute_tile(instruction, argument, value, target)
+    check_vector(instruction, argument, value, data)
+    check_type(instruction, argument, value, ("float32",))

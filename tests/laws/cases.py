@@ -595,4 +595,31 @@ CASES = (
         {"sbuf.y": at((17, 6), slice(None, None, 16))},
         steps="sbuf.x",
     ),
+    Case(
+        "tensor_scalar_reduce, going on, negated",
+        {
+            "sbuf.x": whole(4, 6),
+            "sbuf.y": numbers(4, 6),
+            "sbuf.registers": whole(8, 1),
+            "sbuf.result": numbers(4, 1),
+        },
+        lambda m: tensor_scalar_reduce(
+            m,
+            dst=sbuf("y"),
+            data=sbuf("x"),
+            op0=np.abs,
+            operand0=None,
+            reduce_op=np.add,
+            reduce_cmd=reduce_cmd.reduce,
+            reduce_res=sbuf("result"),
+            reduce_res_negate=True,
+            accumulator=sbuf("registers")[:4],
+        ),
+        {
+            "sbuf.y": everywhere(4, 6),
+            "sbuf.registers": at((8, 1), slice(0, 4)),
+            "sbuf.result": everywhere(4, 1),
+        },
+        steps="sbuf.x",
+    ),
 )

@@ -26,6 +26,7 @@ from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
 BIAS_TYPES = ("float32", "float16", "bfloat16")
+REDUCE_COMMANDS = (ReduceCmd.idle, ReduceCmd.reset, ReduceCmd.reduce, ReduceCmd.reset_reduce)
 REDUCE_OPERATORS = ("add", "multiply", "maximum", "minimum")
 
 
@@ -133,12 +134,12 @@ class Activation(Instruction):
             )
 
     def _check_reduction(self, target: Target) -> None:
-        if not isinstance(self.reduce_cmd, ReduceCmd):
+        if not isinstance(self.reduce_cmd, ReduceCmd) or self.reduce_cmd not in REDUCE_COMMANDS:
             raise self.error(
                 f"{self.name}.reduce_cmd",
                 "'reduce_cmd' is no command",
-                given=repr(self.reduce_cmd),
-                allowed=", ".join(f"nisa.reduce_cmd.{command.name}" for command in ReduceCmd),
+                given=self.reduce_cmd.name if isinstance(self.reduce_cmd, ReduceCmd) else repr(self.reduce_cmd),
+                allowed=", ".join(f"nisa.reduce_cmd.{command.name}" for command in REDUCE_COMMANDS),
             )
         reduces = self.reduce_cmd in (ReduceCmd.reduce, ReduceCmd.reset_reduce)
         if reduces != (self.reduce_op is not None):

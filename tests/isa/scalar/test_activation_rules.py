@@ -101,6 +101,10 @@ BROKEN = {
         "activation.reduce_cmd: activation: 'reduce_cmd' is no command\n  given:   3\n"
         "  allowed: nisa.reduce_cmd.idle, nisa.reduce_cmd.reset, nisa.reduce_cmd.reduce, nisa.reduce_cmd.reset_reduce",
     ),
+    "load": (
+        {"reduce_cmd": reduce_cmd.load_reduce, "reduce_op": "add"},
+        "activation.reduce_cmd: activation: 'reduce_cmd' is no command\n  given:   load_reduce\n",
+    ),
     "reduce_res": (
         {**RESULT, "reduce_res": sbuf("x")},
         "activation.reduce_res: activation: 'reduce_res' must be a scalar, or a vector with one element per partition",
