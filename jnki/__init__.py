@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
+    from jnki.isa.vector.tensor_scalar_cumulative import tensor_scalar_cumulative as tensor_scalar_cumulative
     from jnki.isa.vector.tensor_scalar_reduce import tensor_scalar_reduce as tensor_scalar_reduce
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
     from jnki.isa.vector.tensor_tensor_scan import tensor_tensor_scan as tensor_tensor_scan
@@ -127,6 +128,7 @@ _HOME = {
     "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
+    "tensor_scalar_cumulative": "jnki.isa",
     "tensor_scalar_reduce": "jnki.isa",
     "tensor_tensor": "jnki.isa",
     "use_fault_policy": "jnki.kernel.fault_policy",

@@ -43,6 +43,7 @@ from jnki.isa.vector.tensor_copy_dynamic import (
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated, tensor_copy_predicated
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
+from jnki.isa.vector.tensor_scalar_cumulative import TensorScalarCumulative, tensor_scalar_cumulative
 from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce, tensor_scalar_reduce
 from jnki.isa.vector.tensor_tensor import TensorTensor, tensor_tensor
 from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan, tensor_tensor_scan
@@ -86,6 +87,7 @@ __all__ = [
     "TensorPartitionReduce",
     "TensorReduce",
     "TensorScalar",
+    "TensorScalarCumulative",
     "TensorScalarReduce",
     "TensorTensor",
     "TensorTensorScan",
@@ -129,6 +131,7 @@ __all__ = [
     "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",
+    "tensor_scalar_cumulative",
     "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",

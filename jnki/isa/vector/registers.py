@@ -21,6 +21,43 @@ from jnki.memory import DeviceMemory, Loops
 from jnki.target import Target
 
 
+def check_command(instruction: Instruction, given: ReduceCmd, allowed: tuple[ReduceCmd, ...]) -> None:
+    """The command is one that the instruction takes."""
+    if not isinstance(given, ReduceCmd) or given not in allowed:
+        raise instruction.error(
+            f"{instruction.name}.reduce_cmd",
+            "'reduce_cmd' is no command",
+            given=given.name if isinstance(given, ReduceCmd) else repr(given),
+            allowed=", ".join(f"nisa.reduce_cmd.{command.name}" for command in allowed),
+        )
+
+
+def check_accumulator(
+    instruction: Instruction, accumulator: Access | None, command: ReduceCmd, data: Access, reads: bool | None = None
+) -> None:
+    """The registers, if any, are a float32 vector beside `data`; a command that reads them has some.
+
+    Args:
+        reads: whether it reads them; by default `reduce` does.
+    """
+    if accumulator is not None:
+        check_vector(instruction, "accumulator", accumulator, data)
+        if accumulator.dtype != float32:
+            raise instruction.error(
+                f"{instruction.name}.accumulator",
+                "the accumulator registers hold float32",
+                given=str(accumulator.dtype),
+                allowed="float32",
+            )
+    if (command is ReduceCmd.reduce if reads is None else reads) and accumulator is None:
+        raise instruction.error(
+            f"{instruction.name}.accumulator",
+            "the command reads the accumulator registers, and there are none",
+            given=f"reduce_cmd={command.name}",
+            allowed="a [P, 1] float32 buffer as accumulator",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class VectorRegisters(Instruction):
     """An instruction whose results, `[P, N]`, go through the registers, `r[p]`:
@@ -77,13 +114,7 @@ class VectorRegisters(Instruction):
 
     def check_reduction(self, data: Access, target: Target) -> None:
         """Command, operator, start and result of the reduction are what the instruction takes."""
-        if not isinstance(self.reduce_cmd, ReduceCmd) or self.reduce_cmd not in self.reduce_commands:
-            raise self.error(
-                f"{self.name}.reduce_cmd",
-                "'reduce_cmd' is no command",
-                given=self.reduce_cmd.name if isinstance(self.reduce_cmd, ReduceCmd) else repr(self.reduce_cmd),
-                allowed=", ".join(f"nisa.reduce_cmd.{command.name}" for command in self.reduce_commands),
-            )
+        check_command(self, self.reduce_cmd, self.reduce_commands)
         if self.reduce_op not in self.reduce_operators:
             raise self.error(
                 f"{self.name}.reduce_op",
@@ -111,22 +142,7 @@ class VectorRegisters(Instruction):
                 given="reduce_res=None",
                 allowed="reduce_res_negate=False, or a tile of [P, 1] as reduce_res",
             )
-        if self.accumulator is not None:
-            check_vector(self, "accumulator", self.accumulator, data)
-            if self.accumulator.dtype != float32:
-                raise self.error(
-                    f"{self.name}.accumulator",
-                    "the accumulator registers hold float32",
-                    given=str(self.accumulator.dtype),
-                    allowed="float32",
-                )
-        if self.reduce_cmd is ReduceCmd.reduce and self.accumulator is None:
-            raise self.error(
-                f"{self.name}.accumulator",
-                "the command reads the accumulator registers, and there are none",
-                given=f"reduce_cmd={self.reduce_cmd.name}",
-                allowed="a [P, 1] float32 buffer as accumulator",
-            )
+        check_accumulator(self, self.accumulator, self.reduce_cmd, data)
 
     def _check_start(self, data: Access, target: Target) -> None:
         loads = self.reduce_cmd is ReduceCmd.load_reduce
