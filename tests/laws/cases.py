@@ -641,4 +641,27 @@ CASES = (
         is_linear=False,
         tolerance=1e-5,
     ),
+    Case(
+        "iota, a pattern with an offset read at run time",
+        {"sbuf.y": numbers(4, 6), "sbuf.o": rows(3)},
+        lambda m: iota(m, dst=sbuf("y"), pattern=[[5, 2], [-1, 3]], offset=sbuf("o"), channel_multiplier=7),
+        {"sbuf.y": everywhere(4, 6)},
+        steps="sbuf.o",
+    ),
+    Case(
+        "affine_select, a pattern with an offset read at run time",
+        {"sbuf.x": numbers(4, 6), "sbuf.y": numbers(4, 6), "sbuf.o": rows(1)},
+        lambda m: affine_select(
+            m,
+            dst=sbuf("y"),
+            on_true_tile=sbuf("x"),
+            on_false_value=-9984.0,
+            pattern=[[-1, 6]],
+            offset=sbuf("o"),
+            channel_multiplier=1,
+            cmp_op=np.greater_equal,
+        ),
+        {"sbuf.y": everywhere(4, 6)},
+        steps="sbuf.o",
+    ),
 )
