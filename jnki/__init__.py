@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
     from jnki.isa.vector.dropout import dropout as dropout
+    from jnki.isa.vector.exponential import exponential as exponential
     from jnki.isa.vector.max8 import max8 as max8
     from jnki.isa.vector.memset import memset as memset
     from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
@@ -95,6 +96,7 @@ _HOME = {
     "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
     "engine": "jnki.isa",
+    "exponential": "jnki.isa",
     "hbm": "jnki.access.ref",
     "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",

@@ -21,6 +21,7 @@ from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
 from jnki.isa.vector.dropout import Dropout, dropout
+from jnki.isa.vector.exponential import Exponential, exponential
 from jnki.isa.vector.max8 import Max8, max8
 from jnki.isa.vector.memset import Memset, memset
 from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
@@ -58,6 +59,7 @@ __all__ = [
     "DmaCopy",
     "DmaTranspose",
     "Dropout",
+    "Exponential",
     "GatherFlattened",
     "Instruction",
     "Iota",
@@ -101,6 +103,7 @@ __all__ = [
     "dma_transpose",
     "dropout",
     "engine",
+    "exponential",
     "gather_flattened",
     "iota",
     "local_gather",
