@@ -9,7 +9,7 @@ from jnki.errors import RuleError, not_modelled
 from jnki.isa.bitvec import immediate
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
-from jnki.isa.operators import Operator
+from jnki.isa.operators import OPERATORS, Operator
 from jnki.source import called
 from jnki.target import Target
 
@@ -167,7 +167,7 @@ def check_number_or_vector(
 
 
 def check_immediate(
-    instruction: Instruction, argument: str, operand: Access | float, operator: Operator, data: Access
+    instruction: Instruction, argument: str, operand: Access | float | None, operator: Operator, data: Access
 ) -> None:
     """A number beside a bitvec operator has bits in the type of the data."""
     works_on_bits = operator.is_bitvec and operator.arity == 2
@@ -200,6 +200,18 @@ def check_version(instruction: Instruction, target: Target, least: int, instead:
             given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
             allowed=f"NeuronCore-v{least} and newer{instead}",
         )
+
+
+def check_operators(instruction: Instruction, target: Target, **names: str | None) -> None:
+    """The target has the operators, which are given by argument."""
+    for argument, name in names.items():
+        if name is not None and OPERATORS[name].least_version > target.neuron_core_version:
+            raise instruction.error(
+                f"{instruction.name}.{argument}",
+                f"there is no operator '{name}' before NeuronCore-v{OPERATORS[name].least_version}",
+                given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
+                allowed=f"NeuronCore-v{OPERATORS[name].least_version} and newer",
+            )
 
 
 def check_no_mask(instruction: Instruction) -> None:

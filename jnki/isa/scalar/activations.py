@@ -69,6 +69,12 @@ def _tanh_gate(x: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
 
 
+def _gelu_apprx_sigmoid_dx(x: jax.Array) -> jax.Array:
+    x = _clipped(x)
+    gate = jax.nn.sigmoid(1.702 * x)
+    return gate * (1 + 1.702 * x * jax.nn.sigmoid(-1.702 * x))
+
+
 def _silu_dx(x: jax.Array) -> jax.Array:
     x = _clipped(x)
     return jax.nn.sigmoid(x) * (1 + x * jax.nn.sigmoid(-x))
@@ -88,6 +94,7 @@ _ALL_FUNCTIONS = (
     ActivationFunction("gelu_dx", _gelu_dx),
     ActivationFunction("gelu_apprx_tanh", _gated(_tanh_gate)),
     ActivationFunction("gelu_apprx_sigmoid", _gated(lambda x: jax.nn.sigmoid(1.702 * x))),
+    ActivationFunction("gelu_apprx_sigmoid_dx", _gelu_apprx_sigmoid_dx),
     ActivationFunction("silu", _gated(jax.nn.sigmoid)),
     ActivationFunction("silu_dx", _silu_dx),
     ActivationFunction("tanh", jnp.tanh),

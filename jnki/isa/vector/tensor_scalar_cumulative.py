@@ -20,6 +20,7 @@ from jnki.isa.rules import (
     check_float32,
     check_no_mask,
     check_number_or_vector,
+    check_operators,
     check_same_tile,
     check_type,
 )
@@ -109,6 +110,7 @@ class TensorScalarCumulative(Instruction):
                 given=self.op1,
                 allowed=", ".join(RUNNING_OPERATORS),
             )
+        check_operators(self, target, op0=self.op0)
         check_number_or_vector(self, "imm0", self.imm0, first, self.src, target)
         check_command(self, self.reduce_cmd, COMMANDS)
         loads = self.reduce_cmd is ReduceCmd.load_reduce

@@ -14,7 +14,7 @@ from jnki.isa.enums import reduce_cmd as ReduceCmd
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, per_partition, store_float32, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_compute_tile, check_mask, check_number_or_vector, check_same_tile
+from jnki.isa.rules import check_compute_tile, check_mask, check_number_or_vector, check_operators, check_same_tile
 from jnki.isa.vector.registers import VectorRegisters
 from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
@@ -63,6 +63,7 @@ class TensorScalarReduce(VectorRegisters):
                 given=self.op0,
                 allowed=", ".join(name for name, o in OPERATORS.items() if not o.is_bitvec),
             )
+        check_operators(self, target, op0=self.op0)
         check_number_or_vector(self, "operand0", self.operand0, first, self.data, target)
         self.check_reduction(self.data, target)
         if self.reduce_op == "subtract" and (
