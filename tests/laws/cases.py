@@ -37,6 +37,7 @@ from jnki import (
     local_gather,
     max8,
     memset,
+    nc_find_index8,
     nc_match_replace8,
     nc_matmul,
     nc_n_gather,
@@ -560,6 +561,25 @@ CASES = (
         is_linear=False,
         is_smooth=False,
         tolerance=1e-6,
+    ),
+    Case(
+        "nc_find_index8 and nc_match_replace8, equal values",
+        {
+            "sbuf.x": np.arange(48, dtype=np.float32).reshape(4, 12) % 5,
+            "sbuf.v": np.float32([[3, 1, 3, 9, 1, 3, 3, 0]] * 4),
+            "sbuf.i": np.zeros((4, 8), np.uint32),
+        },
+        lambda m: nc_match_replace8(
+            nc_find_index8(m, dst=sbuf("i"), data=sbuf("x"), vals=sbuf("v"), successive=True),
+            dst=sbuf("x"),
+            data=sbuf("x"),
+            vals=sbuf("v"),
+            imm=-1.0,
+            last_first=True,
+        ),
+        {"sbuf.x": everywhere(4, 12), "sbuf.i": everywhere(4, 8)},
+        steps="sbuf.x",
+        is_smooth=False,
     ),
     Case(
         "nc_stream_shuffle, in place",

@@ -19,26 +19,37 @@ def largest_8(src: np.ndarray, on: np.ndarray, dst: np.ndarray) -> np.ndarray:
     return out
 
 
-def find_index_8(data: np.ndarray, vals: np.ndarray, on: np.ndarray, dst: np.ndarray) -> np.ndarray:
+def find_index_8(
+    data: np.ndarray, vals: np.ndarray, on: np.ndarray, dst: np.ndarray, successive: bool = False
+) -> np.ndarray:
     out = dst.copy()
     for p in range(len(data)):
         row, enabled = data[p].ravel().astype(np.float32), on[p].ravel()
         if not enabled.any():
             continue
+        taken: list[int] = []
         for k, value in enumerate(vals[p].ravel().astype(np.float32)):
-            found = [i for i in range(len(row)) if enabled[i] and row[i] == value]
+            found = [i for i in range(len(row)) if enabled[i] and row[i] == value and i not in taken]
             out[p].reshape(-1)[k] = found[0] if found else np.iinfo(dst.dtype).max
+            taken += found[:1] if successive else []
     return out
 
 
 def match_replace_8(
-    data: np.ndarray, vals: np.ndarray, imm: float, on: np.ndarray, dst: np.ndarray, dst_idx: np.ndarray
+    data: np.ndarray,
+    vals: np.ndarray,
+    imm: float,
+    on: np.ndarray,
+    dst: np.ndarray,
+    dst_idx: np.ndarray,
+    last_first: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """All of one type; the data that is left, and the indices."""
     out, indices = dst.copy(), dst_idx.copy()
     for p in range(len(data)):
         row, enabled = data[p].ravel().copy(), on[p].ravel()
-        for k, value in enumerate(vals[p].ravel().astype(np.float32)):
+        in_order = list(enumerate(vals[p].ravel().astype(np.float32)))
+        for k, value in reversed(in_order) if last_first else in_order:
             found = [i for i in range(len(row)) if enabled[i] and row[i].astype(np.float32) == value]
             if found:
                 row[found[0]] = imm
