@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.nonzero_with_count import nonzero_with_count as nonzero_with_count
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
+    from jnki.isa.scalar.activate2 import activate2 as activate2
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
@@ -85,6 +86,7 @@ _HOME = {
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
     "Target": "jnki.target",
+    "activate2": "jnki.isa",
     "activation": "jnki.isa",
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",

@@ -13,6 +13,7 @@ from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_co
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
+from jnki.isa.scalar.activate2 import Activate2, activate2
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.shared_constant import SharedConstant
@@ -50,6 +51,7 @@ from jnki.isa.vector.tensor_tensor import TensorTensor, tensor_tensor
 from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan, tensor_tensor_scan
 
 __all__ = [
+    "Activate2",
     "Activation",
     "ActivationReduce",
     "AffineSelect",
@@ -93,6 +95,7 @@ __all__ = [
     "TensorScalarReduce",
     "TensorTensor",
     "TensorTensorScan",
+    "activate2",
     "activation",
     "activation_reduce",
     "affine_select",

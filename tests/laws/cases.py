@@ -21,6 +21,7 @@ import numpy as np
 
 from jnki import (
     DeviceMemory,
+    activate2,
     activation,
     activation_reduce,
     affine_select,
@@ -711,5 +712,39 @@ CASES = (
         steps="sbuf.x",
         is_linear=False,
         tolerance=1e-5,
+    ),
+    Case(
+        "activate2, going on",
+        {
+            "sbuf.x": numbers(4, 6),
+            "sbuf.y": numbers(4, 8),
+            "sbuf.u": numbers(4, 1),
+            "sbuf.v": numbers(4, 1, seed=1),
+            "sbuf.registers": whole(8, 1),
+            "sbuf.result": numbers(4, 1),
+        },
+        lambda m: activate2(
+            m,
+            dst=sbuf("y")[:, 1:7],
+            op="tanh",
+            data=sbuf("x"),
+            imm0=sbuf("u"),
+            imm1=sbuf("v"),
+            op0=np.multiply,
+            op1=np.subtract,
+            reverse1=True,
+            reduce_op=np.add,
+            reduce_cmd=reduce_cmd.reduce,
+            reduce_res=sbuf("result"),
+            accumulator=sbuf("registers")[:4],
+        ),
+        {
+            "sbuf.y": at((4, 8), slice(None), slice(1, 7)),
+            "sbuf.registers": at((8, 1), slice(0, 4)),
+            "sbuf.result": everywhere(4, 1),
+        },
+        steps="sbuf.x",
+        is_linear=False,
+        tolerance=1e-4,
     ),
 )

@@ -136,6 +136,12 @@ def activation_function(op: Any, instruction: str, *, by_name: bool = False) -> 
     """
     name = op if by_name and isinstance(op, str) else name_of(op)
     found = FUNCTIONS.get(_BY_ALIAS.get(name or "", name or ""))
+    if name == "prelu":
+        raise RuleError(
+            f"{instruction}.op",
+            f"{instruction}: 'prelu' has a parameter, its slope below zero, and {instruction} has no argument for it",
+            allowed="nisa.activate2, on NeuronCore-v4 and newer",
+        )
     if found is None:
         raise RuleError(
             f"{instruction}.op",
