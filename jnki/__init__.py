@@ -49,9 +49,13 @@ if TYPE_CHECKING:
     from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
     from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
     from jnki.isa.vector.rand import rand as rand
+    from jnki.isa.vector.rand2 import rand2 as rand2
+    from jnki.isa.vector.rand_get_state import rand_get_state as rand_get_state
+    from jnki.isa.vector.rand_set_state import rand_set_state as rand_set_state
     from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.range_select import range_select as range_select
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
+    from jnki.isa.vector.rng import rng as rng
     from jnki.isa.vector.scalar_tensor_tensor import scalar_tensor_tensor as scalar_tensor_tensor
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.select_reduce import select_reduce as select_reduce
@@ -115,11 +119,15 @@ _HOME = {
     "nonzero_with_count": "jnki.isa",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
+    "rand2": "jnki.isa",
+    "rand_get_state": "jnki.isa",
+    "rand_set_state": "jnki.isa",
     "range_select": "jnki.isa",
     "rand": "jnki.isa",
     "random_seed": "jnki.isa",
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
+    "rng": "jnki.isa",
     "sbuf": "jnki.access.ref",
     "scalar_tensor_tensor": "jnki.isa",
     "select": "jnki.isa",

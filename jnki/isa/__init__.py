@@ -29,9 +29,13 @@ from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
 from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8, nc_match_replace8
 from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, nc_stream_shuffle
 from jnki.isa.vector.rand import Rand, rand
+from jnki.isa.vector.rand2 import Rand2, rand2
+from jnki.isa.vector.rand_get_state import RandGetState, rand_get_state
+from jnki.isa.vector.rand_set_state import RandSetState, rand_set_state
 from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.range_select import RangeSelect, range_select
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
+from jnki.isa.vector.rng import Rng, rng
 from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor, scalar_tensor_tensor
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.select_reduce import SelectReduce, select_reduce
@@ -76,9 +80,13 @@ __all__ = [
     "NcTranspose",
     "NonzeroWithCount",
     "Rand",
+    "Rand2",
+    "RandGetState",
+    "RandSetState",
     "RandomSeed",
     "RangeSelect",
     "Reciprocal",
+    "Rng",
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
@@ -122,10 +130,14 @@ __all__ = [
     "nonzero_with_count",
     "oob_mode",
     "rand",
+    "rand2",
+    "rand_get_state",
+    "rand_set_state",
     "random_seed",
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "rng",
     "scalar_tensor_tensor",
     "select",
     "select_reduce",

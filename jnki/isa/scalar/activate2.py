@@ -77,12 +77,13 @@ class Activate2(ScalarRegisters):
                 given=f"({self.op0 or 'bypass'}, {self.op1 or 'bypass'})",
                 allowed=", ".join(f"({a or 'bypass'}, {b or 'bypass'})" for a, b in PAIRS),
             )
-        for number, (op, reverse) in enumerate(((self.op0, self.reverse0), (self.op1, self.reverse1))):
+        turned = (("reverse0", self.op0, self.reverse0), ("reverse1", self.op1, self.reverse1))
+        for argument, op, reverse in turned:
             if reverse and op is None:
                 raise self.error(
-                    f"activate2.reverse{number}",
-                    f"there is no operator that 'reverse{number}' turns round",
-                    given=f"op{number}=bypass",
+                    f"activate2.{argument}",
+                    f"there is no operator that '{argument}' turns round",
+                    given="bypass",
                     allowed="False",
                 )
         vectors = {"imm0": self.imm0, "imm1": self.imm1, "relu_param": self.relu_param}
