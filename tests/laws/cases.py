@@ -756,6 +756,7 @@ CASES = (
         "rng of the GpSimd Engine, its state set and read",
         {
             "sbuf.x": np.zeros((4, 6), np.uint16),
+            "sbuf.other": numbers(4, 2),
             "sbuf.seeds": np.arange(24, dtype=np.uint32).reshape(4, 6),
             "sbuf.s": np.zeros((4, 6), np.uint32),
         },
