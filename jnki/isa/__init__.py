@@ -8,9 +8,12 @@ from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
 from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
+from jnki.isa.gpsimd.nc_n_gather import NcNGather, nc_n_gather
+from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_count
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
+from jnki.isa.scalar.activate2 import Activate2, activate2
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.shared_constant import SharedConstant
@@ -19,15 +22,20 @@ from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
 from jnki.isa.vector.dropout import Dropout, dropout
+from jnki.isa.vector.exponential import Exponential, exponential
 from jnki.isa.vector.max8 import Max8, max8
 from jnki.isa.vector.memset import Memset, memset
 from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
 from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8, nc_match_replace8
 from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, nc_stream_shuffle
 from jnki.isa.vector.rand import Rand, rand
+from jnki.isa.vector.rand2 import Rand2, rand2
+from jnki.isa.vector.rand_get_state import RandGetState, rand_get_state
+from jnki.isa.vector.rand_set_state import RandSetState, rand_set_state
 from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.range_select import RangeSelect, range_select
 from jnki.isa.vector.reciprocal import Reciprocal, reciprocal
+from jnki.isa.vector.rng import Rng, rng
 from jnki.isa.vector.scalar_tensor_tensor import ScalarTensorTensor, scalar_tensor_tensor
 from jnki.isa.vector.select import Select, select
 from jnki.isa.vector.select_reduce import SelectReduce, select_reduce
@@ -41,11 +49,13 @@ from jnki.isa.vector.tensor_copy_dynamic import (
 from jnki.isa.vector.tensor_copy_predicated import TensorCopyPredicated, tensor_copy_predicated
 from jnki.isa.vector.tensor_reduce import TensorReduce, tensor_reduce
 from jnki.isa.vector.tensor_scalar import TensorScalar, tensor_scalar
+from jnki.isa.vector.tensor_scalar_cumulative import TensorScalarCumulative, tensor_scalar_cumulative
 from jnki.isa.vector.tensor_scalar_reduce import TensorScalarReduce, tensor_scalar_reduce
 from jnki.isa.vector.tensor_tensor import TensorTensor, tensor_tensor
 from jnki.isa.vector.tensor_tensor_scan import TensorTensorScan, tensor_tensor_scan
 
 __all__ = [
+    "Activate2",
     "Activation",
     "ActivationReduce",
     "AffineSelect",
@@ -55,6 +65,7 @@ __all__ = [
     "DmaCopy",
     "DmaTranspose",
     "Dropout",
+    "Exponential",
     "GatherFlattened",
     "Instruction",
     "Iota",
@@ -64,12 +75,18 @@ __all__ = [
     "NcFindIndex8",
     "NcMatchReplace8",
     "NcMatmul",
+    "NcNGather",
     "NcStreamShuffle",
     "NcTranspose",
+    "NonzeroWithCount",
     "Rand",
+    "Rand2",
+    "RandGetState",
+    "RandSetState",
     "RandomSeed",
     "RangeSelect",
     "Reciprocal",
+    "Rng",
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
@@ -82,9 +99,11 @@ __all__ = [
     "TensorPartitionReduce",
     "TensorReduce",
     "TensorScalar",
+    "TensorScalarCumulative",
     "TensorScalarReduce",
     "TensorTensor",
     "TensorTensorScan",
+    "activate2",
     "activation",
     "activation_reduce",
     "affine_select",
@@ -95,6 +114,7 @@ __all__ = [
     "dma_transpose",
     "dropout",
     "engine",
+    "exponential",
     "gather_flattened",
     "iota",
     "local_gather",
@@ -103,15 +123,21 @@ __all__ = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_n_gather",
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
+    "nonzero_with_count",
     "oob_mode",
     "rand",
+    "rand2",
+    "rand_get_state",
+    "rand_set_state",
     "random_seed",
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "rng",
     "scalar_tensor_tensor",
     "select",
     "select_reduce",
@@ -123,6 +149,7 @@ __all__ = [
     "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",
+    "tensor_scalar_cumulative",
     "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
