@@ -11,6 +11,9 @@ from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
+from jnki.isa.registers.register_load import RegisterLoad, register_load
+from jnki.isa.registers.register_move import RegisterMove, register_move
+from jnki.isa.registers.register_store import RegisterStore, register_store
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.shared_constant import SharedConstant
@@ -70,6 +73,9 @@ __all__ = [
     "RandomSeed",
     "RangeSelect",
     "Reciprocal",
+    "RegisterLoad",
+    "RegisterMove",
+    "RegisterStore",
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
@@ -112,6 +118,9 @@ __all__ = [
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_tensor_tensor",
     "select",
     "select_reduce",
