@@ -72,7 +72,8 @@ class Ref:
         Args:
             pattern: pairs from the slowest to the fastest.
             offset: first element.
-            scalar_offset: a one-element SBUF reference, or a register, that moves the pattern along `indirect_dim` at run time.
+            scalar_offset: a one-element SBUF reference, or a register, that moves the pattern along `indirect_dim` at
+                run time.
             vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks.
             indirect_dim: the axis that a dynamic offset counts on.
         """

@@ -42,6 +42,8 @@ class Recorder(Blocks):
         written: names of all buffers that any instruction writes.
         labels: the names that the user has given to instructions.
         first_writes: which places in PSUM have been written to.
+        max_trips: how often loops run at most whose bounds are known at run time; None where nobody says.
+        whiles: the `while register:` statements that are open.
     """
 
     target: Target
@@ -55,6 +57,8 @@ class Recorder(Blocks):
     written: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
     first_writes: FirstWrites = field(default_factory=FirstWrites)
+    max_trips: int | None = None
+    whiles: list[Any] = field(default_factory=list)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
     _last_writer: dict[str, Instruction] = field(default_factory=dict)
@@ -188,6 +192,10 @@ class Recorder(Blocks):
         nodes[next(at for at in reversed(range(len(nodes))) if nodes[at] is instruction)] = first
         self._superseded[id(first)] = first
         self.emit(replacement)
+
+    def assigned_name(self) -> str:
+        """The variable that the user's line assigns to, or an empty string."""
+        return _assigned_name()
 
     def start_with(self, buffer: Buffer, instruction: Instruction) -> None:
         """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""

@@ -60,7 +60,7 @@ class RegisterMove(Instruction):
 
 def _as_int32(number: int) -> np.int32:
     """The number, or the int32 that has its 32 bits."""
-    return np.array(number if number <= _INT32.max else number - (1 << 32), np.int32)[()]
+    return np.int32(number if number <= _INT32.max else number - (1 << 32))
 
 
 def make(dst: Access, src: Any, target: Target) -> RegisterMove:
