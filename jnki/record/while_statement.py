@@ -6,12 +6,12 @@ import linecache
 from functools import lru_cache
 from types import FrameType
 
-# A line and a column where the condition begins, and where it ends.
+# The lines where something begins and ends, and the columns.
 Position = tuple[int | None, int | None, int | None, int | None]
 
 
 def position_of(frame: FrameType) -> Position:
-    """Where in its file the expression stands that a frame evaluates now."""
+    """Where in its file that stands which a frame does now."""
     return list(frame.f_code.co_positions())[frame.f_lasti // 2]
 
 
@@ -33,7 +33,10 @@ def refusal(frame: FrameType) -> str:
 
 @lru_cache(maxsize=64)
 def _whiles(source: str) -> dict[Position, ast.While]:
-    """The `while` statements whose condition is a name, an attribute or an item, by the position of the condition."""
+    """The `while` statements whose condition is a name, an attribute or an item.
+
+    Python says of a jump that depends on the condition that it stands where the condition does, or the statement.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -41,8 +44,8 @@ def _whiles(source: str) -> dict[Position, ast.While]:
     found: dict[Position, ast.While] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.While) and isinstance(node.test, (ast.Name, ast.Attribute, ast.Subscript)):
-            test = node.test
-            found[test.lineno, test.end_lineno, test.col_offset, test.end_col_offset] = node
+            for place in (node, node.test):
+                found[place.lineno, place.end_lineno, place.col_offset, place.end_col_offset] = node
     return found
 
 
