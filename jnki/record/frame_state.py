@@ -32,7 +32,8 @@ class FrameState:
         return self._state.agrees(other._state, [name for name in names if name in live or name == _GLOBALS])
 
     def differing(self, other: "FrameState") -> list[str]:
-        """Variables that reach something different in both, each looked at by itself."""
-        names = sorted({*self._state.roots, *other._state.roots} - {_GLOBALS})
+        """Variables that an iteration may read and that reach something different in both, each looked at by itself."""
+        inside, _ = live_variables(self._code, self._head)
+        names = sorted({*self._state.roots, *other._state.roots} & inside)
         found = [name for name in names if not self._state.agrees(other._state, [name])]
         return found if self._state.agrees(other._state, [_GLOBALS]) else [*found, "what functions and globals hold"]

@@ -89,7 +89,7 @@ class DmaCopy(Instruction):
                         "err_indirect_indices_are_not_supported_with_nki_api",
                         f"'{operand}' has an indirect index on chip",
                         given=str(access.buffer),
-                        allowed="an indirect index on a tensor in hbm; on chip, a scalar offset on a free axis",
+                        allowed="an indirect index on a tensor in hbm",
                     )
                 check_offset(self, operand, access)
             for part, tile in zip((operand, f"{operand}'s index"), access.accesses()):
