@@ -82,6 +82,8 @@ class Recorder(Blocks):
         self.scope.buffers.append(buffer)
         if space is Space.PSUM:
             self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
+            # The body of a loop is recorded twice, and its tensors have the same names.
+            self.first_writes.forget(buffer.name)
         return buffer
 
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:

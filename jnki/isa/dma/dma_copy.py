@@ -84,7 +84,7 @@ class DmaCopy(Instruction):
                     allowed="hbm | sbuf",
                 )
             if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
-                if access.indirect.is_vector or not access.indirect.walks_axis:
+                if access.indirect.is_vector:
                     raise self.error(
                         "err_indirect_indices_are_not_supported_with_nki_api",
                         f"'{operand}' has an indirect index on chip",

@@ -41,11 +41,14 @@ from jnki.nki.isa.on_vector_selections import (
     select_reduce,
     tensor_copy_predicated,
 )
+from jnki.nki.isa.registers import register_alloc, register_load, register_move, register_store
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
+from jnki.record.register import VirtualRegister
 
 __all__ = [
     "NkiInstruction",
     "NkiValidationError",
+    "VirtualRegister",
     "activation",
     "activation_reduce",
     "affine_select",
@@ -73,6 +76,10 @@ __all__ = [
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "register_alloc",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_engine",
     "scalar_tensor_tensor",
     "select_reduce",
