@@ -26,7 +26,8 @@ def draw(seed, linear=False, faults=True):
     """A program; without `faults`, its offsets stay on their axes."""
     rng = random.Random(seed)
     program = [("move", f"r{i}", rng.randrange(3)) for i in range(2)]
-    return program + _block(rng, rng.randrange(3, 6), 0, ["r0", "r1"], linear, faults)
+    loop = _loop(rng, rng.choice(["for", "while"]), 0, ["r0", "r1"], [], linear, faults)
+    return [*program, loop, *_block(rng, rng.randrange(1, 4), 0, ["r0", "r1"], linear, faults)]
 
 
 def _block(rng, length, depth, registers, linear, faults):
@@ -34,10 +35,10 @@ def _block(rng, length, depth, registers, linear, faults):
 
 
 def _statement(rng, depth, registers, linear, faults):
-    kind = rng.choice(["alu", "copy", "half", "read", "write", "move", "load", "store", "count", "for", "for", "while"])
-    place = rng.choice([*registers, rng.randrange(3)]) if faults else rng.randrange(3)
-    other = rng.choice(registers) if faults or depth else rng.randrange(3)
+    kinds = ["alu", "alu", "copy", "half", "read", "write", "write", "move", "load", "store", "count", "for", "while"]
+    kind = rng.choice(kinds)
     index = [r for r in registers if r.startswith("i")]
+    place, other = (rng.choice([*registers, *index, *index, rng.randrange(3)]) for _ in range(2))
     if not faults:
         place, other = (rng.choice(index) if index and rng.random() < 0.7 else rng.randrange(3) for _ in range(2))
     match kind:
@@ -46,7 +47,7 @@ def _statement(rng, depth, registers, linear, faults):
         case "copy" | "half" | "read" | "write":
             return (kind, place, rng.randrange(2))
         case "move":
-            return ("move", rng.choice(["r0", "r1"]), rng.choice([*registers, rng.randrange(4)]))
+            return ("move", rng.choice(["r0", "r1"]), rng.choice([*registers, 0, 1, 2, 3, 5, 6, -1]))
         case "load":
             return ("load", rng.choice(["r0", "r1"]), rng.randrange(2))
         case "store":
@@ -55,6 +56,12 @@ def _statement(rng, depth, registers, linear, faults):
             return ("count", rng.randrange(2), rng.choice([-1, 1, 2]))
         case _ if depth == 2:
             return ("count", rng.randrange(2), 1)
+        case _:
+            return _loop(rng, kind, depth, registers, index, linear, faults)
+
+
+def _loop(rng, kind, depth, registers, index, linear, faults):
+    match kind:
         case "for":
             name, step = f"i{depth}", rng.choice([1, 1, 2])
             lower = rng.choice([0, 0, 1, *(index if rng.random() < 0.5 else [])])

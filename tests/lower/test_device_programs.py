@@ -9,7 +9,10 @@ from tests.harness import bits_of
 from tests.lower.device_programs import ROWS, WIDE, Interpreter, as_kernel, draw
 from tests.record.rerolling import rerolling
 
-COUNTS = np.array([[0, 2, 1], [3, 0, 2], [4, 4, 4], [1, 3, -2]], np.int32)
+COUNTS = np.array([[0, 2, 1], [3, 0, 2], [7, 6, 4], [1, 3, -2]], np.int32)
+
+# Some with faults in some cases, and loops in loops.
+SEEDS = (0, 2, 3, 4, 15, 118, 186, 249, 296)
 
 
 def x_of(seed):
@@ -27,7 +30,7 @@ def assert_bits(found, wanted):
     assert same.all()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_program_is_its_interpretation(seed):
     """Called, in a batch of cases of different lengths, in a scan, and with a bound: values, faults and their index."""
     program, x = draw(seed), x_of(seed)
@@ -58,7 +61,7 @@ def test_made_loops_again_it_is_the_same(seed):
     assert_bits(found, np.stack([interpreted(program * 2, x, n)[0] for n in COUNTS]))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_derivatives_are_differences_of_the_interpretation(seed):
     """Of programs that are linear in `x`: forwards without a bound, and backwards with one, batched too."""
     program, x, move = draw(100 + seed, linear=True), x_of(seed), x_of(1000 + seed)
@@ -81,7 +84,7 @@ def test_derivatives_are_differences_of_the_interpretation(seed):
 
 
 def test_programs_are_of_all_kinds():
-    """There are programs with faults and without, nested loops, and loops that do not run."""
-    found = [interpreted(draw(seed), x_of(seed), n)[1] for seed in range(12) for n in COUNTS]
+    """There are cases with faults and without, and loops that run often and not at all."""
+    found = [interpreted(draw(seed), x_of(seed), n)[1] for seed in SEEDS for n in COUNTS]
     assert {i.fault is None for i in found} == {True, False}
-    assert {0, 2, 3, 4} <= {i.trips for i in found}
+    assert {0, 2, 3, 7} <= {i.trips for i in found}
