@@ -80,6 +80,11 @@ class Blocks:
 
     # Loops.
 
+    @property
+    def device_loops(self) -> int:
+        """How many loops on the device are open."""
+        return sum(symbol in self._on_device for symbol in self._open)
+
     def loop(self, values: range, kind: LoopKind | None, key: Any) -> Iterator[Any]:
         """The indices of a loop: a symbol that stands for all of them, or the numbers themselves.
 

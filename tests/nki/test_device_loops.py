@@ -138,6 +138,37 @@ def test_a_product_of_unknown_length():
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_first_matmul_into_what_is_outside_is_not_modelled(nested):
+    """It would overwrite in the first iteration, and add in the others."""
+
+    @nki.jit
+    def kernel(x, n):
+        out = nl.ndarray((8, 8), dtype=x.dtype, buffer=nl.shared_hbm)
+        tile = nl.ndarray((8, 8), dtype=x.dtype, buffer=nl.sbuf)
+        nisa.dma_copy(dst=tile, src=x)
+        upper = loaded(n)
+
+        def body(i):
+            result = nl.ndarray((8, 8), dtype=nl.float32, buffer=nl.psum)
+            if nested:
+                nl.fori_loop(0, upper, lambda j: nisa.nc_matmul(result, tile, tile) and None)
+            else:
+                nisa.nc_matmul(result, tile, tile)
+            nisa.tensor_copy(dst=tile, src=result)
+
+        nl.fori_loop(0, upper, body)
+        nisa.dma_copy(dst=out, src=tile)
+        return out
+
+    x = np.eye(8, dtype=np.float32)
+    if nested:
+        with pytest.raises(NotImplementedError, match="a matmul without accumulate= in a loop on the device"):
+            kernel(x, count(1))
+    else:
+        np.testing.assert_array_equal(kernel(x, count(3)), x)
+
+
 def test_errors_are_those_of_the_dialect():
     @nki.jit
     def frozen(x, n):

@@ -85,16 +85,21 @@ class DmaCopy(Instruction):
                 )
             if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
                 if access.indirect.is_vector:
-                    raise self.error(
-                        "err_indirect_indices_are_not_supported_with_nki_api",
-                        f"'{operand}' has an indirect index on chip",
-                        given=str(access.buffer),
-                        allowed="an indirect index on a tensor in hbm",
-                    )
+                    raise self.index_on_chip(operand)
                 check_offset(self, operand, access)
             for part, tile in zip((operand, f"{operand}'s index"), access.accesses()):
                 if tile.buffer.space is Space.SBUF:
                     check_partitions(self, part, tile, target)  # C3
+
+    def index_on_chip(self, operand: str) -> RuleError:
+        """The error of an operand on chip that an index tile names rows of; the legacy dialect has no index there."""
+        access: Access = getattr(self, operand)
+        return self.error(
+            "err_indirect_indices_are_not_supported_with_nki_api",
+            f"'{operand}' has an indirect index on chip",
+            given=str(access.buffer),
+            allowed="an indirect index on a tensor in hbm",
+        )
 
     def _check_element_counts(self) -> None:
         if self.src.size != self.dst.size:  # C2

@@ -61,7 +61,7 @@ def nc_matmul(
             given=repr(perf_mode),
             allowed=", ".join(f"matmul_perf_mode.{mode.name}" for mode in matmul_perf_mode),
         )
-    adds = recorder.first_writes.adds(to) if accumulate is None else bool(accumulate)
+    adds = recorder.adds_in_psum(to) if accumulate is None else bool(accumulate)
     mode = None if perf_mode is matmul_perf_mode.none else perf_mode.value
     matmul = make_matmul(
         to,
