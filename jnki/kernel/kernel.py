@@ -19,7 +19,7 @@ from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
-from jnki.kernel.options import Option, Options, with_max_trips, with_option
+from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
 from jnki.kernel.written_back import check_writable, written_back
@@ -215,7 +215,8 @@ class Kernel(Generic[P, R]):
             return entry.outputs(written_back(updates, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
-            flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
+            policy = self._policy or default_fault_policy()
+            flat = report(flat, fault, policy, entry.program.name, max_trips_of(self._options))
         else:
             fault.raise_if_any()
         return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))
