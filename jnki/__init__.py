@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jnki.access.mesh_grid import mgrid as mgrid
     from jnki.access.ref import hbm as hbm
     from jnki.access.ref import psum as psum
+    from jnki.access.ref import register as register
     from jnki.access.ref import sbuf as sbuf
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.nonzero_with_count import nonzero_with_count as nonzero_with_count
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
+    from jnki.isa.registers.register_load import register_load as register_load
+    from jnki.isa.registers.register_move import register_move as register_move
+    from jnki.isa.registers.register_store import register_store as register_store
     from jnki.isa.scalar.activate2 import activate2 as activate2
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
@@ -128,6 +132,10 @@ _HOME = {
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
     "rng": "jnki.isa",
+    "register": "jnki.access.ref",
+    "register_load": "jnki.isa",
+    "register_move": "jnki.isa",
+    "register_store": "jnki.isa",
     "sbuf": "jnki.access.ref",
     "scalar_tensor_tensor": "jnki.isa",
     "select": "jnki.isa",

@@ -13,6 +13,9 @@ from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_co
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
+from jnki.isa.registers.register_load import RegisterLoad, register_load
+from jnki.isa.registers.register_move import RegisterMove, register_move
+from jnki.isa.registers.register_store import RegisterStore, register_store
 from jnki.isa.scalar.activate2 import Activate2, activate2
 from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
@@ -86,6 +89,9 @@ __all__ = [
     "RandomSeed",
     "RangeSelect",
     "Reciprocal",
+    "RegisterLoad",
+    "RegisterMove",
+    "RegisterStore",
     "Rng",
     "ScalarTensorTensor",
     "Select",
@@ -137,6 +143,9 @@ __all__ = [
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "register_load",
+    "register_move",
+    "register_store",
     "rng",
     "scalar_tensor_tensor",
     "select",

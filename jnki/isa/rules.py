@@ -5,7 +5,7 @@ from typing import Any
 
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
-from jnki.errors import RuleError, not_modelled
+from jnki.errors import RuleError
 from jnki.isa.bitvec import immediate
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
@@ -15,7 +15,10 @@ from jnki.target import Target
 
 
 def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psum: bool = True) -> None:
-    """The operand is in SBUF (or PSUM, where allowed), is direct, and starts with the partition axis."""
+    """The operand is in SBUF (or PSUM, where allowed), and starts with the partition axis.
+
+    It is direct, or has one offset, which moves it within each partition.
+    """
     allowed = (Space.SBUF, Space.PSUM) if psum else (Space.SBUF,)
     if access.buffer.space not in allowed:
         raise wrong_memory(instruction, operand, access, " | ".join(map(str, allowed)))
@@ -26,9 +29,21 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
             given=str(access),
             allowed="static indices; nisa.dma_copy gathers and scatters",
         )
-    if access.indirect is not None:
-        raise not_modelled(f"a dynamic index on '{operand}' of {instruction.name}")
+    check_offset(instruction, operand, access)
     check_tile(instruction, operand, access)
+
+
+def check_offset(instruction: Instruction, operand: str, access: Access) -> None:
+    """The offset of an operand on chip, if it has one, moves it within each partition."""
+    buffer, indirect = access.buffer, access.indirect
+    stride = buffer.strides[buffer.partition_axis]
+    if indirect is not None and stride <= indirect.step < stride * buffer.shape[buffer.partition_axis]:
+        raise instruction.error(
+            f"{instruction.name}.partition",
+            f"the dynamic offset of '{operand}' moves along partitions",
+            given=str(access),
+            allowed="an offset within each partition",
+        )
 
 
 def wrong_memory(instruction: Instruction, operand: str, access: Access, allowed: str, why: str = "") -> RuleError:

@@ -14,7 +14,7 @@ from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.dialect import LEGACY, Dialect
-from jnki.kernel.options import Option
+from jnki.kernel.options import Options
 from jnki.kernel.pieces import Pieces, is_long
 from jnki.kernel.progress import FirstCall
 from jnki.kernel.recording import record_kernel
@@ -79,7 +79,7 @@ class Entries:
         kwargs: dict[str, Any],
         grid: tuple[int, ...],
         target: Target,
-        options: frozenset[Option],
+        options: Options,
     ) -> tuple[Entry, Any]:
         """The entry for a call, and the arrays among its arguments.
 
@@ -117,7 +117,7 @@ class Entries:
         arguments: Arguments,
         grid: tuple[int, ...],
         target: Target,
-        options: frozenset[Option],
+        options: Options,
     ) -> Entry:
         program, structure, labels = record_kernel(
             self._function,

@@ -19,7 +19,7 @@ from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
-from jnki.kernel.options import Option, with_option
+from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
 from jnki.kernel.written_back import check_writable, written_back
@@ -56,7 +56,7 @@ class Kernel(Generic[P, R]):
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy | None = None,
-        options: frozenset[Option] = frozenset(),
+        options: Options = frozenset(),
         out_parameters: bool = False,
         dialect: Dialect = LEGACY,
     ):
@@ -94,7 +94,7 @@ class Kernel(Generic[P, R]):
         return self._target or self._dialect.default_target()
 
     @property
-    def options(self) -> frozenset[Option]:
+    def options(self) -> Options:
         """What decorators of NKI ask of the vendor's compiler: they change what is checked, and no value."""
         return self._options
 
@@ -133,6 +133,17 @@ class Kernel(Generic[P, R]):
             ValueError: no target has that name.
         """
         return self._with(_target=target_named(spec))
+
+    def max_trips(self, number: int) -> "Kernel[P, R]":
+        """This kernel with a bound: no loop whose length is known at run time only runs more than `number` times.
+
+        Such a loop has derivatives backwards too. It always takes the time of that many iterations; one that goes on
+        after them is a fault.
+
+        Raises:
+            RuleError: `kernel.max_trips`, for what is no positive integer.
+        """
+        return self._with(_options=with_max_trips(self._options, number, self.__name__))
 
     def _with(self, **changes: Any) -> "Kernel[P, R]":
         made: Kernel[P, R] = object.__new__(type(self))
@@ -204,7 +215,8 @@ class Kernel(Generic[P, R]):
             return entry.outputs(written_back(updates, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
-            flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
+            policy = self._policy or default_fault_policy()
+            flat = report(flat, fault, policy, entry.program.name, max_trips_of(self._options))
         else:
             fault.raise_if_any()
         return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))

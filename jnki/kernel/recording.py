@@ -17,7 +17,7 @@ from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.no_tensor import no_tensor
-from jnki.kernel.options import Option
+from jnki.kernel.options import Option, Options, max_trips_of
 from jnki.program.program import Parameter, Program
 from jnki.record.attempts import record
 from jnki.record.grid import run_grid
@@ -37,7 +37,7 @@ def record_kernel(
     arguments: Arguments,
     grid: tuple[int, ...],
     target: Target,
-    options: frozenset[Option] = frozenset(),
+    options: Options = frozenset(),
     *,
     out_parameters: bool = False,
     dialect: Dialect = LEGACY,
@@ -71,6 +71,7 @@ def record_kernel(
         recorder = Recorder(
             target=target, handle=dialect.handle, grid=grid, unrolled=unrolled, keeps_places=keeps_places
         )
+        recorder.max_trips = max_trips_of(options)
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, any_mutable or parameter.mutable)

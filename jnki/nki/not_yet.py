@@ -2,7 +2,6 @@
 
 ISA = frozenset(
     [
-        "VirtualRegister",
         "activate2",
         "core_barrier",
         "dma_compute",
@@ -16,10 +15,6 @@ ISA = frozenset(
         "rand2",
         "rand_get_state",
         "rand_set_state",
-        "register_alloc",
-        "register_load",
-        "register_move",
-        "register_store",
         "rng",
         "sendrecv",
         "set_rng_seed",
@@ -33,17 +28,14 @@ LANGUAGE = frozenset(
         "abs_max",
         "abs_min",
         "dropout",
-        "dynamic_range",
         "float4_e2m1fn_x4",
         "float8_e4m3fn",
         "float8_e4m3fn_x4",
         "float8_e5m2_x4",
         "float8_e8m0fnu",
-        "fori_loop",
         "gelu_apprx_sigmoid_dx",
         "rand",
         "random_seed",
-        "while_loop",
     ]
 )
 TOP: frozenset[str] = frozenset()

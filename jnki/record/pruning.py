@@ -1,10 +1,10 @@
 """Taking out of a finished recording what turned out to be of no use."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 
 def pruned(
@@ -20,7 +20,7 @@ def pruned(
         The block, and the names of the buffers that it no longer has.
     """
     used, dead = set(read_outside), set[str]()
-    for node in _walk(nodes):
+    for node in instructions(nodes):
         if id(node) in superseded:
             dead.update(a.buffer.name for a in node.written())
             used.update(a.buffer.name for a in node.reads())
@@ -31,18 +31,10 @@ def pruned(
     return _pruned(nodes, superseded, dead, idle), dead | idle
 
 
-def _walk(nodes: Any) -> Iterator[Instruction]:
-    for node in nodes:
-        if isinstance(node, Loop):
-            yield from _walk(node.body)
-        else:
-            yield node
-
-
 def _unread_registers(nodes: Any) -> set[str]:
     """Names of registers that instructions leave something in and none reads."""
     held, read = set[str](), set[str]()
-    for node in _walk(nodes):
+    for node in instructions(nodes):
         held.update(a.buffer.name for operand, a in node.operands().items() if operand in node.registers)
         read.update(a.buffer.name for a in node.reads())
     return held - read
@@ -51,10 +43,9 @@ def _unread_registers(nodes: Any) -> set[str]:
 def _pruned(nodes: tuple[Node, ...], superseded: Collection[int], dead: set[str], idle: set[str]) -> tuple[Node, ...]:
     kept: list[Node] = []
     for node in nodes:
-        if isinstance(node, Loop):
+        if isinstance(node, (Loop, DeviceLoop)):
             buffers = tuple(b for b in node.buffers if b.name not in dead | idle)
-            body = _pruned(node.body, superseded, dead, idle)
-            kept.append(Loop(node.symbol, node.kind, body, buffers, node.location))
+            kept.append(replace(node, body=_pruned(node.body, superseded, dead, idle), buffers=buffers))
         elif not (id(node) in superseded and all(a.buffer.name in dead for a in node.written())):
             unused = any(a.buffer.name in idle for a in node.written())
             kept.append(node.without_registers() if unused else node)

@@ -10,10 +10,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Place, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.dtypes import ElementType
-from jnki.errors import OutsideKernelError
+from jnki.errors import OutsideKernelError, not_modelled
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Node
 from jnki.record.blocks import Blocks
@@ -42,6 +43,8 @@ class Recorder(Blocks):
         written: names of all buffers that any instruction writes.
         labels: the names that the user has given to instructions.
         first_writes: which places in PSUM have been written to.
+        max_trips: how often loops run at most whose bounds are known at run time; None where nobody says.
+        whiles: the `while register:` statements that are open.
     """
 
     target: Target
@@ -55,12 +58,16 @@ class Recorder(Blocks):
     written: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
     first_writes: FirstWrites = field(default_factory=FirstWrites)
+    max_trips: int | None = None
+    whiles: list[Any] = field(default_factory=list)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
     _last_writer: dict[str, Instruction] = field(default_factory=dict)
     _shared: dict[Any, Buffer] = field(default_factory=dict)
     _shared_here: list[Any] = field(default_factory=list)
     _registers: dict[str, Buffer] = field(default_factory=dict)
+    # How many loops on the device were around each tensor in PSUM when it was made.
+    _loops_around: dict[str, int] = field(default_factory=dict)
     # Where each buffer in PSUM was made, as long as nothing writes to it: a block, and a position in it.
     _unwritten: dict[str, tuple[list[Node], int]] = field(default_factory=dict)
 
@@ -78,7 +85,25 @@ class Recorder(Blocks):
         self.scope.buffers.append(buffer)
         if space is Space.PSUM:
             self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
+            # The body of a loop is recorded twice, and its tensors have the same names.
+            self.first_writes.forget(buffer.name)
+            self._loops_around[buffer.name] = self.device_loops
         return buffer
+
+    def adds_in_psum(self, access: Access) -> bool:
+        """Whether a matmul that does not say so adds to these places in PSUM: something has written to them.
+
+        Raises:
+            NotImplementedError: to some of them only; or nothing has, and they are from outside of a loop on the
+                device, where the first iteration would overwrite and the others add.
+        """
+        adds = self.first_writes.adds(access)
+        if not adds and self._loops_around.get(access.buffer.name, 0) < self.device_loops:
+            raise not_modelled(
+                f"a matmul without accumulate= in a loop on the device, into '{access.buffer.name}' from outside of it "
+                "that nothing has written to"
+            )
+        return adds
 
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
         """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line."""
@@ -188,6 +213,10 @@ class Recorder(Blocks):
         nodes[next(at for at in reversed(range(len(nodes))) if nodes[at] is instruction)] = first
         self._superseded[id(first)] = first
         self.emit(replacement)
+
+    def assigned_name(self) -> str:
+        """The variable that the user's line assigns to, or an empty string."""
+        return _assigned_name()
 
     def start_with(self, buffer: Buffer, instruction: Instruction) -> None:
         """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""

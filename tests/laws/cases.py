@@ -56,6 +56,10 @@ from jnki import (
     range_select,
     reciprocal,
     reduce_cmd,
+    register,
+    register_load,
+    register_move,
+    register_store,
     rng,
     sbuf,
     scalar_tensor_tensor,
@@ -98,7 +102,7 @@ class Case:
 
 def memory_of(arrays: Mapping[str, object]) -> DeviceMemory:
     """A memory from arrays keyed `"space.name"`."""
-    spaces: dict[str, dict[str, object]] = {"hbm": {}, "sbuf": {}, "psum": {}}
+    spaces: dict[str, dict[str, object]] = {"hbm": {}, "sbuf": {}, "psum": {}, "registers": {}}
     for key, array in arrays.items():
         space, name = key.split(".")
         spaces[space][name] = array
@@ -107,7 +111,7 @@ def memory_of(arrays: Mapping[str, object]) -> DeviceMemory:
 
 def arrays_of(memory: DeviceMemory) -> dict[str, object]:
     """The arrays of a memory, keyed `"space.name"`."""
-    spaces = {"hbm": memory.hbm, "sbuf": memory.sbuf, "psum": memory.psum}
+    spaces = {"hbm": memory.hbm, "sbuf": memory.sbuf, "psum": memory.psum, "registers": memory.registers}
     return {f"{space}.{name}": array for space, named in spaces.items() for name, array in named.items()}
 
 
@@ -785,5 +789,50 @@ CASES = (
         steps="sbuf.s",
         is_linear=False,
         tolerance=1e-5,
+    ),
+    Case(
+        "register_load, register_move and register_store",
+        {
+            "sbuf.n": rows(3, -7),
+            "sbuf.x": numbers(2, 3),
+            "hbm.o": rows(9, 9, 9),
+            "registers.r": rows(4),
+            "registers.s": rows(5),
+        },
+        lambda m: register_store(
+            register_move(
+                register_load(m, dst=register("r"), src=sbuf("n")[1:2]), dst=register("s"), src=register("r")
+            ),
+            dst=hbm("o")[1:2],
+            src=register("s"),
+        ),
+        {"hbm.o": at((3, 1), 1), "registers.r": everywhere(1, 1), "registers.s": everywhere(1, 1)},
+        steps="sbuf.n",
+    ),
+    Case(
+        "tensor_tensor, at offsets from a register and a tile",
+        {"sbuf.x": numbers(4, 6), "psum.y": numbers(4, 3), "sbuf.i": rows(1), "registers.r": rows(2)},
+        lambda m: tensor_tensor(
+            m,
+            dst=sbuf("x").ap([[6, 4], [1, 2]], scalar_offset=register("r"), indirect_dim=1),
+            data1=sbuf("x").ap([[6, 4], [2, 2]], scalar_offset=sbuf("i"), indirect_dim=1),
+            data2=psum("y").ap([[3, 4], [1, 2]], scalar_offset=sbuf("i"), indirect_dim=1),
+            op="multiply",
+        ),
+        {"sbuf.x": at((4, 6), slice(None), slice(2, 4))},
+        steps="registers.r",
+        is_linear=False,
+        tolerance=1e-2,
+    ),
+    Case(
+        "tensor_copy, at an offset that faults",
+        {"sbuf.x": numbers(4, 6, dtype=_BFLOAT16), "sbuf.y": numbers(4, 2, dtype=_BFLOAT16), "registers.r": rows(5)},
+        lambda m: tensor_copy(
+            m,
+            dst=sbuf("y"),
+            src=sbuf("x").ap([[6, 4], [1, 2]], scalar_offset=register("r"), indirect_dim=1),
+        ),
+        {"sbuf.y": everywhere(4, 2)},
+        steps="registers.r",
     ),
 )

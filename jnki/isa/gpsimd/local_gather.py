@@ -52,7 +52,7 @@ class LocalGather(Instruction):
 
     @property
     def may_fault(self) -> bool:
-        return self.dst.size > 0
+        return self.dst.size > 0 or self.has_offset
 
     def check(self, target: Target) -> None:
         for operand in ("src_buffer", "index", "dst"):

@@ -42,12 +42,15 @@ from jnki.nki.isa.on_vector_selections import (
     select_reduce,
     tensor_copy_predicated,
 )
+from jnki.nki.isa.registers import register_alloc, register_load, register_move, register_store
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
 from jnki.nki.not_yet import GONE_FROM_ISA, ISA
+from jnki.record.register import VirtualRegister
 
 __all__ = [
     "NkiInstruction",
     "NkiValidationError",
+    "VirtualRegister",
     "activation",
     "activation_reduce",
     "affine_select",
@@ -75,6 +78,10 @@ __all__ = [
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "register_alloc",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_engine",
     "scalar_tensor_tensor",
     "select_reduce",
@@ -111,6 +118,10 @@ _FUNCTIONS = [
     "nc_transpose",
     "range_select",
     "reciprocal",
+    "register_alloc",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_tensor_tensor",
     "select_reduce",
     "sequence_bounds",

@@ -55,7 +55,7 @@ def nc_matmul(
     _check_shapes(x, y, recorder.target)
     check_partitions("nc_matmul", dst=to)
     chosen = member(perf_mode, matmul_perf_mode, "nc_matmul", "perf_mode")
-    adds = recorder.first_writes.adds(to) if accumulate is None else bool(accumulate)
+    adds = recorder.adds_in_psum(to) if accumulate is None else bool(accumulate)
     mode = None if chosen is matmul_perf_mode.none else chosen.value
     matmul = make_matmul(
         to,

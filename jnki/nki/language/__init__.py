@@ -39,6 +39,7 @@ from jnki.nki.language.control import (
     static_range,
 )
 from jnki.nki.language.creation import empty_like, full, ndarray, ones, zeros, zeros_like
+from jnki.nki.language.device_loops import dynamic_range, fori_loop, while_loop
 from jnki.nki.language.dtypes import (
     DType,
     bfloat16,
@@ -149,6 +150,7 @@ __all__ = [
     "device_print",
     "divide",
     "ds",
+    "dynamic_range",
     "empty_like",
     "equal",
     "erf",
@@ -161,6 +163,7 @@ __all__ = [
     "float32",
     "floor",
     "fmod",
+    "fori_loop",
     "full",
     "gather_flattened",
     "gelu",
@@ -245,6 +248,7 @@ __all__ = [
     "uint32",
     "var",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]
