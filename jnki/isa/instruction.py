@@ -112,6 +112,11 @@ class Instruction:
         return False
 
     @property
+    def crosses_devices(self) -> bool:
+        """Whether devices of a mesh run it together: all of them as often, and in the same order."""
+        return False
+
+    @property
     def symbols(self) -> tuple[Symbol, ...]:
         """All loop indices that any part of the instruction depends on."""
         found: dict[Symbol, None] = {}
