@@ -1,4 +1,9 @@
-"""Faults of kernels whose devices exchange data: what one of them got wrong, the others have received."""
+"""What devices that exchange data have in common: types that vary over the mesh, and faults.
+
+A scan needs its carry to vary over the same axes before and after; what one device got wrong, the others have received.
+"""
+
+from typing import Any
 
 import jax
 from jax import lax
@@ -10,8 +15,17 @@ from jnki.program.program import Node, instructions
 
 def axes_of(nodes: tuple[Node, ...]) -> tuple[str, ...]:
     """The axes of the mesh along which the block's instructions exchange something; empty where none does."""
-    found = (i.axes for i in instructions(nodes) if isinstance(i, Collective) and i.crosses_devices)
-    return next(found, ())
+    return next((i.axes for i in _collectives(nodes) if i.crosses_devices), ())
+
+
+def own_ranks(nodes: tuple[Node, ...]) -> tuple[Any, ...]:
+    """Numbers that vary over the axes of the mesh that the block's instructions speak of, as their results may."""
+    axes = next((i.axes for i in _collectives(nodes) if i.axes and not i.is_alone), ())
+    return tuple(lax.axis_index(axis) for axis in axes)
+
+
+def _collectives(nodes: tuple[Node, ...]) -> list[Collective]:
+    return [i for i in instructions(nodes) if isinstance(i, Collective)]
 
 
 def of_all_ranks(fault: Fault, axes: tuple[str, ...]) -> Fault:

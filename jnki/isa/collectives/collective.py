@@ -29,6 +29,11 @@ class Collective(Instruction):
     axes: tuple[str, ...] = ()
 
     @property
+    def is_alone(self) -> bool:
+        """Whether it is the same whichever rank runs it, and however many there are."""
+        return not self.crosses_devices
+
+    @property
     @abstractmethod
     def all_ranks(self) -> tuple[int, ...]:
         """The ranks that take part."""

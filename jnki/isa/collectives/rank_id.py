@@ -35,6 +35,10 @@ class RankId(Collective):
     steps: int = 0
 
     @property
+    def is_alone(self) -> bool:
+        return not self.axes
+
+    @property
     def all_ranks(self) -> tuple[int, ...]:
         return (0,) if self.ring is None else self.ring.all_ranks
 

@@ -120,7 +120,7 @@ def narrow():
     """Derivatives of narrow floats are there."""
     names = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "some", "maximum")
     x = jnp.ones((16, 3), jnp.bfloat16)
-    for name, slope in jax.jit(lambda x: {name: slope_of(PAIRS[name][0], x) for name in names})(x).items():
+    for name, slope in jax.jit(lambda x: {n: slope_of(PAIRS[n][0], x) for n in names})(x).items():
         with told(name):
             assert slope.dtype == jnp.bfloat16 and np.isfinite(slope.astype(np.float32)).all()
             assert np.abs(np.asarray(slope, np.float32)).max() > 0
