@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from jnki.access.ref import sbuf as sbuf
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
+    from jnki.isa.collectives.all_gather import all_gather as all_gather
+    from jnki.isa.collectives.all_gather_v import all_gather_v as all_gather_v
+    from jnki.isa.collectives.all_reduce import all_reduce as all_reduce
+    from jnki.isa.collectives.all_to_all import all_to_all as all_to_all
+    from jnki.isa.collectives.all_to_all_v import all_to_all_v as all_to_all_v
+    from jnki.isa.collectives.collective_permute import collective_permute as collective_permute
+    from jnki.isa.collectives.collective_permute_implicit import (
+        collective_permute_implicit as collective_permute_implicit,
+    )
+    from jnki.isa.collectives.collective_permute_implicit_reduce import (
+        collective_permute_implicit_reduce as collective_permute_implicit_reduce,
+    )
+    from jnki.isa.collectives.rank_id import rank_id as rank_id
+    from jnki.isa.collectives.reduce_scatter import reduce_scatter as reduce_scatter
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.enums import dge_mode as dge_mode
@@ -98,6 +112,16 @@ _HOME = {
     "activation": "jnki.isa",
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",
+    "all_gather": "jnki.isa",
+    "all_gather_v": "jnki.isa",
+    "all_reduce": "jnki.isa",
+    "all_to_all": "jnki.isa",
+    "all_to_all_v": "jnki.isa",
+    "collective_permute": "jnki.isa",
+    "collective_permute_implicit": "jnki.isa",
+    "collective_permute_implicit_reduce": "jnki.isa",
+    "rank_id": "jnki.isa",
+    "reduce_scatter": "jnki.isa",
     "arange": "jnki.access.index",
     "bn_aggr": "jnki.isa",
     "bn_stats": "jnki.isa",

@@ -1,5 +1,18 @@
 """One file per instruction: its operands, the rules it checks, and its meaning in a few lines of `jax.numpy`."""
 
+from jnki.isa.collectives.all_gather import AllGather, all_gather
+from jnki.isa.collectives.all_gather_v import AllGatherV, all_gather_v
+from jnki.isa.collectives.all_reduce import AllReduce, all_reduce
+from jnki.isa.collectives.all_to_all import AllToAll, all_to_all
+from jnki.isa.collectives.all_to_all_v import AllToAllV, all_to_all_v
+from jnki.isa.collectives.collective_permute import CollectivePermute, collective_permute
+from jnki.isa.collectives.collective_permute_implicit import CollectivePermuteImplicit, collective_permute_implicit
+from jnki.isa.collectives.collective_permute_implicit_reduce import (
+    CollectivePermuteImplicitReduce,
+    collective_permute_implicit_reduce,
+)
+from jnki.isa.collectives.rank_id import RankId, rank_id
+from jnki.isa.collectives.reduce_scatter import ReduceScatter, reduce_scatter
 from jnki.isa.device_print import DevicePrint
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.dma.dma_transpose import DmaTranspose, dma_transpose
@@ -62,8 +75,16 @@ __all__ = [
     "Activation",
     "ActivationReduce",
     "AffineSelect",
+    "AllGather",
+    "AllGatherV",
+    "AllReduce",
+    "AllToAll",
+    "AllToAllV",
     "BnAggr",
     "BnStats",
+    "CollectivePermute",
+    "CollectivePermuteImplicit",
+    "CollectivePermuteImplicitReduce",
     "DevicePrint",
     "DmaCopy",
     "DmaTranspose",
@@ -88,7 +109,9 @@ __all__ = [
     "RandSetState",
     "RandomSeed",
     "RangeSelect",
+    "RankId",
     "Reciprocal",
+    "ReduceScatter",
     "RegisterLoad",
     "RegisterMove",
     "RegisterStore",
@@ -113,8 +136,16 @@ __all__ = [
     "activation",
     "activation_reduce",
     "affine_select",
+    "all_gather",
+    "all_gather_v",
+    "all_reduce",
+    "all_to_all",
+    "all_to_all_v",
     "bn_aggr",
     "bn_stats",
+    "collective_permute",
+    "collective_permute_implicit",
+    "collective_permute_implicit_reduce",
     "dge_mode",
     "dma_copy",
     "dma_transpose",
@@ -141,8 +172,10 @@ __all__ = [
     "rand_set_state",
     "random_seed",
     "range_select",
+    "rank_id",
     "reciprocal",
     "reduce_cmd",
+    "reduce_scatter",
     "register_load",
     "register_move",
     "register_store",

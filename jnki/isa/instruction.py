@@ -123,6 +123,11 @@ class Instruction:
         return any(access.indirect is not None for access in self.operands().values())
 
     @property
+    def crosses_devices(self) -> bool:
+        """Whether devices of a mesh run it together: all of them as often, and in the same order."""
+        return False
+
+    @property
     def symbols(self) -> tuple[Symbol, ...]:
         """All loop indices that any part of the instruction depends on."""
         found: dict[Symbol, None] = {}

@@ -80,14 +80,18 @@ class Entries:
         grid: tuple[int, ...],
         target: Target,
         options: Options,
+        axes: tuple[str, ...] = (),
     ) -> tuple[Entry, Any]:
         """The entry for a call, and the arrays among its arguments.
+
+        Args:
+            axes: of the mesh, along which ranks are counted.
 
         Raises:
             RuleError: the kernel breaks a rule (while it is recorded).
             TypeError: the function does not take such arguments.
         """
-        settings = grid, target, options
+        settings = grid, target, options, axes
         quick = None if kwargs else quick_key(args)
         entry = None if quick is None else self._cache.get((quick, *settings))
         if entry is not None:
@@ -118,6 +122,7 @@ class Entries:
         grid: tuple[int, ...],
         target: Target,
         options: Options,
+        axes: tuple[str, ...],
     ) -> Entry:
         program, structure, labels = record_kernel(
             self._function,
@@ -129,6 +134,7 @@ class Entries:
             options,
             out_parameters=self._out_parameters,
             dialect=self._dialect,
+            axes=axes,
         )
         single = structure == jax.tree.structure(0)
         pieces = Pieces(program) if is_long(program) else None

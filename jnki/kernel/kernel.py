@@ -67,6 +67,7 @@ class Kernel(Generic[P, R]):
         self._target = target
         self._policy = policy
         self._options = options
+        self._axes: tuple[str, ...] = ()
         self._bound: tuple[Any, ...] = ()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -154,7 +155,7 @@ class Kernel(Generic[P, R]):
 
     @property
     def _settings(self) -> tuple[Any, ...]:
-        return self._grid, self._target, self._policy, self._options
+        return self._grid, self._target, self._policy, self._options, self._axes
 
     def __carried__(self) -> tuple[Any, ...]:
         """What tells this kernel from others: in a call's key, and where a loop carries it to the next iteration."""
@@ -190,7 +191,7 @@ class Kernel(Generic[P, R]):
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        kept = ("_grid", "_target", "_policy", "_options", "_bound")
+        kept = ("_grid", "_target", "_policy", "_options", "_axes", "_bound")
         settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
@@ -272,6 +273,13 @@ class Kernel(Generic[P, R]):
                 given=f"{self._target.name} in {recorder.target.name}",
                 allowed="the same target, or a kernel that names none",
             )
+        if self._axes not in ((), recorder.axes):
+            raise RuleError(
+                "kernel.nested_axes",
+                f"kernel '{self.__name__}' is called inside a kernel over other axes",
+                given=f"over {_quoted(self._axes)} in a kernel over {_quoted(recorder.axes)}",
+                allowed="the same axes, or a kernel that names none",
+            )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
         around = recorder.keeps_places
         recorder.keeps_places = around and Option.FORCE_AUTO_ALLOC not in self._options
@@ -282,7 +290,7 @@ class Kernel(Generic[P, R]):
             recorder.kernel_code.pop()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options)
+        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options, self._axes)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""
@@ -303,6 +311,10 @@ def _traced(flat: Any) -> bool:
 
 def _storage(array: Any) -> Any:
     return element_type(array.dtype).storage
+
+
+def _quoted(axes: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, axes)) or "none"
 
 
 def _original(value: Any) -> Any:

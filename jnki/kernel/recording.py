@@ -41,6 +41,7 @@ def record_kernel(
     *,
     out_parameters: bool = False,
     dialect: Dialect = LEGACY,
+    axes: tuple[str, ...] = (),
 ) -> tuple[Program, Any, frozenset[str]]:
     """The program of `function` for these arguments, the structure of its outputs, and the names of its instructions.
 
@@ -51,6 +52,7 @@ def record_kernel(
             may write.
         dialect: what the kernel is written in. Where that lets a kernel write any parameter, those that it writes and
             does not return are the last outputs.
+        axes: of the mesh, along which ranks are counted.
 
     Raises:
         RuleError: the kernel breaks a rule.
@@ -69,7 +71,12 @@ def record_kernel(
             unrolled |= {("grid", axis) for axis in range(len(grid))}
         keeps_places = Option.FORCE_AUTO_ALLOC not in options
         recorder = Recorder(
-            target=target, handle=dialect.handle, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+            target=target,
+            handle=dialect.handle,
+            grid=grid,
+            axes=axes,
+            unrolled=unrolled,
+            keeps_places=keeps_places,
         )
         recorder.max_trips = max_trips_of(options)
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))

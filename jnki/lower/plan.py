@@ -8,7 +8,8 @@
     anything else                                      carried from iteration to iteration
 
 A loop that carries nothing is a batch: all iterations at once, by `jax.vmap`. Otherwise, or where all iterations
-together would need too much memory, it is a `lax.scan`. docs/lowering.md has the measurements behind this.
+together would need too much memory, or exchange something with other devices, it is a `lax.scan`. docs/lowering.md has
+the measurements behind this.
 """
 
 import enum
@@ -108,7 +109,7 @@ def travelling(found: list[Access], floats: Mapping[str, Any]) -> Buffer:
 def _form(
     loop: Loop, body: tuple[Node, ...], carried: tuple[Buffer, ...], remade: tuple[Buffer, ...], asked: Form | None
 ) -> Form:
-    if carried or any(i.has_side_effect for i in instructions(body)):
+    if carried or any(i.has_side_effect or i.crosses_devices for i in instructions(body)):
         return Form.SCAN
     if asked is not None:
         return asked

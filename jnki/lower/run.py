@@ -10,6 +10,7 @@ from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer
 from jnki.isa.registers.loop_head import LoopHead
+from jnki.lower.across import own_ranks
 from jnki.lower.device_loops import run_device_loop
 from jnki.lower.known_registers import with_known_registers
 from jnki.lower.manual_axes import varying_axes, varying_over
@@ -118,7 +119,7 @@ def _scan(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[ja
     carried = tuple(outer.as_held(b) for b in how.carried)
     remade = tuple(outer.get(b) for b in how.remade)
     first = tuple(_with_axis(to_twins(array), s.axis, 0) for array, s in zip(slabs, how.slabs_in))
-    axes = varying_axes(outer, slabs)
+    axes = varying_axes(outer, slabs, own_ranks(how.body))
     before = varying_over(axes, (_sent(carried), _sent(remade), outer.fault))
     (carried, remade, fault), parts = lax.scan(body, before, (jnp.arange(loop.symbol.trips, dtype=jnp.int32), first))
     parts = tuple(_with_axis(arrays, 0, s.axis) for arrays, s in zip(parts, how.slabs_out))

@@ -34,6 +34,7 @@ class Recorder(Blocks):
 
     Attributes:
         target, grid: of this recording.
+        axes: of the mesh, along which ranks are counted.
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
@@ -49,6 +50,7 @@ class Recorder(Blocks):
 
     target: Target
     grid: tuple[int, ...] = ()
+    axes: tuple[str, ...] = ()
     handle: Callable[..., Any]
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
