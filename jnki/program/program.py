@@ -82,6 +82,7 @@ class Program:
         buffers: buffers that the kernel makes outside of any loop.
         body: what it does.
         outputs: what it returns, in order.
+        cores: where two cores share it, what each of them does, as it was recorded; `body` is both of them together.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Program:
     buffers: tuple[Buffer, ...]
     body: tuple[Node, ...]
     outputs: tuple[Access, ...]
+    cores: tuple[tuple[Node, ...], ...] = field(default=(), compare=False, repr=False)
 
     # Which descriptor generation each DMA gets, and why: `jnki.analysis` reads programs and registers it here.
     report: ClassVar[Callable[["Program"], str]]
