@@ -10,6 +10,7 @@ from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.index import Index
+from jnki.errors import RuleError
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, LoopKind, Node
 from jnki.record.cores import Cores
@@ -236,7 +237,12 @@ class Blocks:
             self._enter(scope)
             around = self.iterations
             self.iterations = (*around, (len(self._open), name, program))
-            yield
+            try:
+                yield
+            except (RuleError, NotImplementedError) as error:
+                if self.cores is not None:
+                    error.add_note(f"on core {program}")
+                raise
             self.iterations = around
             self._close(scope)
             if self.cores is not None:

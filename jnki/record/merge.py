@@ -71,15 +71,13 @@ def _exchange(one: SendRecv, other: SendRecv, target: Target) -> SendRecv:
             f"pipes that the cores come to in different orders: core 0 is at pipe {one.pipe_id}{_line(one)}, core 1 at "
             f"pipe {other.pipe_id}{_line(other)}"
         )
-    for what in ("shape", "dtype"):
-        sent, awaited = getattr(other.src, what), getattr(one.dst, what)
-        if sent != awaited:
-            raise other.error(
-                f"sendrecv.other_{what}",
-                f"the cores send each other tiles of different {'shapes' if what == 'shape' else 'types'}",
-                given=f"core 0: {_tile(one)}{_line(one)}; core 1: {_tile(other)}{_line(other)}",
-                allowed="equal shapes and types",
-            )
+    if (one.src.shape, one.src.dtype) != (other.src.shape, other.src.dtype):
+        raise other.error(
+            "sendrecv.other_tile",
+            "the cores send each other tiles of different shapes or types",
+            given=f"core 0: {_tile(one)}{_line(one)}; core 1: {_tile(other)}{_line(other)}",
+            allowed="equal shapes and types",
+        )
     if one.gpsimd_dma != other.gpsimd_dma:
         raise other.error(
             "sendrecv.other_engine",
