@@ -51,10 +51,10 @@ def races(program: Program) -> tuple[Race, ...]:
     Of all pairs that two lines of the source make, the first one is told, rather one that is certain. A program of one
     core has none.
     """
-    if len(program.cores) < 2:
+    if not program.cores:
         return ()
     found: dict[object, Race] = {}
-    for one, other in zip(*(segments(core) for core in program.cores)):
+    for one, other in zip(*(segments(core) for core in program.cores[1:])):
         here, there = _uses(one.nodes), _uses(other.nodes)
         for name in here.keys() & there.keys():
             for first, second in itertools.product(here[name], there[name]):

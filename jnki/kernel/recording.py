@@ -128,7 +128,7 @@ def record_kernel(
             buffers=buffers,
             body=body,
             outputs=accesses,
-            cores=tuple(cores),
+            cores=(before, *cores) if cores else (),
         )
         return program, structure, frozenset(recorder.labels)
 

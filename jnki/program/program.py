@@ -82,7 +82,8 @@ class Program:
         buffers: buffers that the kernel makes outside of any loop.
         body: what it does.
         outputs: what it returns, in order.
-        cores: where two cores share it, what each of them does, as it was recorded; `body` is both of them together.
+        cores: where two cores share it, as it was recorded, what comes before both and what each of them does; `body`
+            is all of it together.
     """
 
     name: str

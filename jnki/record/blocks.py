@@ -10,7 +10,6 @@ from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.access.concrete import NeedsConcrete
 from jnki.access.index import Index
-from jnki.errors import RuleError
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, LoopKind, Node
 from jnki.record.cores import Cores
@@ -239,7 +238,7 @@ class Blocks:
             self.iterations = (*around, (len(self._open), name, program))
             try:
                 yield
-            except (RuleError, NotImplementedError) as error:
+            except Exception as error:
                 if self.cores is not None:
                     error.add_note(f"on core {program}")
                 raise

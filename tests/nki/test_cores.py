@@ -8,8 +8,10 @@ import pytest
 import jnki.nki as nki
 from jnki import TRN1
 from jnki.analysis import races
+from jnki.lower.lowering import lower_program
 from jnki.memory import FaultError
 from jnki.program.program import Loop, LoopKind
+from jnki.testing.rewriting import other_core_first
 from tests.nki.shared_kernels import KERNELS, diffusion, f32, through_hbm
 from tests.record.rerolling import every_node, not_rerolling, rerolling
 
@@ -81,6 +83,15 @@ def test_rerolled_they_are_what_was_recorded(name):
     with not_rerolling():
         equal_bits(found, nki.jit(function)[2](*arrays))
     assert seen
+
+
+@each_kernel
+def test_which_core_comes_first_does_not_matter(name):
+    one, _, arrays = both(name)
+    function, inputs = KERNELS[name]
+    program = nki.jit(function)[2].trace(*inputs)
+    (found,), _ = lower_program(other_core_first(program))(*arrays)
+    equal_bits(found, one(*arrays))
 
 
 def test_what_two_cores_repeat_becomes_a_loop():
