@@ -6,7 +6,7 @@ from jnki.errors import not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, Node, instructions
+from jnki.program.program import Node, instructions
 
 Wait = CoreBarrier | SendRecv
 
@@ -31,10 +31,10 @@ def segments(nodes: tuple[Node, ...]) -> list[Segment]:
         if isinstance(node, (CoreBarrier, SendRecv)):
             found.append(Segment(nodes[start:at], node))
             start = at + 1
-        elif isinstance(node, Loop) and (wait := _waits(node)):
+        elif not isinstance(node, Instruction) and (wait := _waits(node)):
             raise not_modelled(f"{wait.name} inside of a loop that is recorded once")
     return [*found, Segment(nodes[start:], None)]
 
 
-def _waits(loop: Loop) -> Instruction | None:
-    return next((i for i in instructions(loop.body) if isinstance(i, (CoreBarrier, SendRecv))), None)
+def _waits(loop: Node) -> Wait | None:
+    return next((i for i in instructions((loop,)) if isinstance(i, (CoreBarrier, SendRecv))), None)
