@@ -9,7 +9,10 @@ whatever tensor it names, or a `sendrecv`) can meet.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.affine import Symbol
@@ -18,6 +21,7 @@ from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Use, Verdict
 from jnki.program.program import Node, Program, instructions
 from jnki.program.segments import segments
+from jnki.source import Location
 
 # The question that `meeting` answers, of two iterations of a loop, asked of two cores.
 _CORE = Symbol("core", 2)
@@ -55,56 +59,61 @@ def races(program: Program) -> tuple[Race, ...]:
         return ()
     found: dict[object, Race] = {}
     for one, other in zip(*(segments(core) for core in program.cores[1:])):
-        here, there = _uses(one.nodes), _uses(other.nodes)
-        for name in here.keys() & there.keys():
-            for first, second in itertools.product(here[name], there[name]):
-                key = (name, _line(first), _line(second))
-                known = found.get(key)
-                if known is None or not known.is_certain:
-                    race = _race(first, second)
-                    if race is not None and (known is None or race.is_certain):
-                        found[key] = race
+        here, there = _lines(one.nodes), _lines(other.nodes)
+        for (first, mine), (second, theirs) in itertools.product(here.items(), there.items()):
+            if first.tensor == second.tensor and (first.is_write or second.is_write):
+                race = _race(mine, theirs, found.get((first, second)))
+                if race is not None:
+                    found[first, second] = race
     return tuple(found.values())
 
 
-def _race(first: Use, second: Use) -> Race | None:
-    if not (first.is_write or second.is_write) or _are_apart(first.access, second.access):
-        return None
-    met = meeting(_CORE, first, second)
-    return None if met.verdict is Verdict.DISJOINT else Race(first, second, met.verdict is Verdict.CLASH, met.location)
+@dataclass(frozen=True)
+class _Line:
+    """A line of the source, or an instruction of none, and what it does to which tensor."""
+
+    where: Location | int
+    tensor: str
+    is_write: bool
 
 
-def _are_apart(one: Access, other: Access) -> bool:
-    """Whether one ends before the other begins: true of most, and quickly seen."""
-    reached, there = _reach(one), _reach(other)
-    return reached is not None and there is not None and (reached[1] <= there[0] or there[1] <= reached[0])
-
-
-def _reach(access: Access) -> tuple[int, int] | None:
-    """The first byte of an access, and the one behind its last; None where that is not known yet."""
-    if access.symbols or access.indirect is not None or any(dim.step < 0 for dim in access.dims):
-        return None
-    start = access.offset.constant
-    last = start + sum(dim.step * (dim.count - 1) for dim in access.dims)
-    size = access.dtype.size_bytes
-    return start * size, (last + 1) * size
-
-
-def _line(use: Use) -> object:
-    """The line of the source that it stands in, or itself."""
-    return (use.instruction.location or id(use.instruction), use.is_write)
-
-
-def _uses(nodes: tuple[Node, ...]) -> dict[str, list[Use]]:
-    """What these instructions do to each tensor in HBM."""
-    found: dict[str, dict[Use, None]] = {}
+def _lines(nodes: tuple[Node, ...]) -> dict[_Line, list[Use]]:
+    """What these instructions do to tensors in HBM, each use once."""
+    found: dict[_Line, dict[Use, None]] = {}
     for instruction in instructions(nodes):
         every = [(a, True) for a in instruction.written()] + [(a, False) for a in instruction.reads()]
         for access, is_write in every:
             if access.buffer.space is Space.HBM:
+                line = _Line(instruction.location or id(instruction), access.buffer.name, is_write)
                 use = Use(instruction, access, is_write, instruction.is_accumulation)
-                found.setdefault(access.buffer.name, {})[use] = None
-    return {name: list(uses) for name, uses in found.items()}
+                found.setdefault(line, {})[use] = None
+    return {line: list(uses) for line, uses in found.items()}
+
+
+def _race(mine: list[Use], theirs: list[Use], known: Race | None) -> Race | None:
+    """The first pair that meets, else the first one that may; `known` where that is as good."""
+    if known is not None and known.is_certain:
+        return known
+    starts, ends = np.array([_reach(use.access) for use in theirs]).T
+    for first in mine:
+        start, end = _reach(first.access)
+        for number in np.flatnonzero((starts < end) & (start < ends)):
+            second = theirs[number]
+            met = meeting(_CORE, first, second)
+            if met.verdict is Verdict.CLASH:
+                return Race(first, second, True, met.location)
+            if met.verdict is Verdict.UNDECIDED and known is None:
+                known = Race(first, second, False, None)
+    return known
+
+
+def _reach(access: Access) -> tuple[float, float]:
+    """The first byte of an access, and the one behind its last, as far as they are known."""
+    if access.symbols or access.indirect is not None or any(dim.step < 0 for dim in access.dims):
+        return -math.inf, math.inf
+    start, size = access.offset.constant, access.dtype.size_bytes
+    last = start + sum(dim.step * (dim.count - 1) for dim in access.dims)
+    return start * size, (last + 1) * size
 
 
 def _told(core: int, use: Use) -> str:
