@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from jnki.isa.collectives.reduce_scatter import reduce_scatter as reduce_scatter
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
+    from jnki.isa.dma.sendrecv import sendrecv as sendrecv
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
@@ -164,6 +165,7 @@ _HOME = {
     "scalar_tensor_tensor": "jnki.isa",
     "select": "jnki.isa",
     "select_reduce": "jnki.isa",
+    "sendrecv": "jnki.isa",
     "tensor_copy": "jnki.isa",
     "tensor_partition_reduce": "jnki.isa",
     "sequence_bounds": "jnki.isa",

@@ -16,8 +16,10 @@ from jnki.isa.collectives.reduce_scatter import ReduceScatter, reduce_scatter
 from jnki.isa.device_print import DevicePrint
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.dma.dma_transpose import DmaTranspose, dma_transpose
+from jnki.isa.dma.sendrecv import SendRecv, sendrecv
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.isa.gpsimd.affine_select import AffineSelect, affine_select
+from jnki.isa.gpsimd.core_barrier import CoreBarrier
 from jnki.isa.gpsimd.gather_flattened import GatherFlattened, gather_flattened
 from jnki.isa.gpsimd.iota import Iota, iota
 from jnki.isa.gpsimd.local_gather import LocalGather, local_gather
@@ -85,6 +87,7 @@ __all__ = [
     "CollectivePermute",
     "CollectivePermuteImplicit",
     "CollectivePermuteImplicitReduce",
+    "CoreBarrier",
     "DevicePrint",
     "DmaCopy",
     "DmaTranspose",
@@ -119,6 +122,7 @@ __all__ = [
     "ScalarTensorTensor",
     "Select",
     "SelectReduce",
+    "SendRecv",
     "SequenceBounds",
     "SharedConstant",
     "TensorCopy",
@@ -183,6 +187,7 @@ __all__ = [
     "scalar_tensor_tensor",
     "select",
     "select_reduce",
+    "sendrecv",
     "sequence_bounds",
     "tensor_copy",
     "tensor_copy_dynamic_dst",

@@ -3,7 +3,6 @@
 ISA = frozenset(
     [
         "activate2",
-        "core_barrier",
         "dma_compute",
         "dma_transpose",
         "dropout",
@@ -16,7 +15,6 @@ ISA = frozenset(
         "rand_get_state",
         "rand_set_state",
         "rng",
-        "sendrecv",
         "set_rng_seed",
         "tensor_scalar_cumulative",
         "tensor_scalar_reduce",

@@ -104,6 +104,8 @@ class Program:
         buffers: buffers that the kernel makes outside of any loop.
         body: what it does.
         outputs: what it returns, in order.
+        cores: where two cores share it, as it was recorded, what comes before both and what each of them does; `body`
+            is all of it together.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Program:
     buffers: tuple[Buffer, ...]
     body: tuple[Node, ...]
     outputs: tuple[Access, ...]
+    cores: tuple[tuple[Node, ...], ...] = field(default=(), compare=False, repr=False)
 
     # Which descriptor generation each DMA gets, and why: `jnki.analysis` reads programs and registers it here.
     report: ClassVar[Callable[["Program"], str]]

@@ -13,6 +13,7 @@ from jnki.access.index import Index
 from jnki.errors import RuleError
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Loop, LoopKind, Node
+from jnki.record.cores import Cores
 from jnki.record.frame_state import FrameState
 from jnki.record.passes import Passes
 from jnki.record.same_body import same_body
@@ -50,6 +51,7 @@ class Blocks:
         no_reorder: how many blocks of `nl.no_reorder` are open.
         signals, errors: what was raised so far, whether or not the kernel has swallowed it.
         names: how many buffers were called each name.
+        cores: those of the launch, where each has a recording of its own.
     """
 
     unrolled: frozenset[Any] = frozenset()
@@ -59,6 +61,7 @@ class Blocks:
     signals: list[NeedsConcrete] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    cores: Cores | None = None
     # Iterations of unrolled loops around what is recorded now, as a fault's `Site` has them.
     iterations: tuple[tuple[int, str, int], ...] = ()
     bodies: Bodies = field(default_factory=Bodies)
@@ -306,13 +309,23 @@ class Blocks:
         """Inside, the kernel runs as the instance (or all the instances) with this index on one axis of the grid."""
         self.programs[axis] = program
         if not isinstance(program, Index):
-            scope = Scope(self.scope.nodes, self.scope.buffers)
+            name, nodes = f"pid{axis}", self.scope.nodes
+            if self.cores is not None:
+                name, nodes = "core", self.cores.start()
+            scope = Scope(nodes, self.scope.buffers)
             self._enter(scope)
             around = self.iterations
-            self.iterations = (*around, (len(self._open), f"pid{axis}", program))
-            yield
+            self.iterations = (*around, (len(self._open), name, program))
+            try:
+                yield
+            except Exception as error:
+                if self.cores is not None:
+                    error.add_note(f"on core {program}")
+                raise
             self.iterations = around
             self._close(scope)
+            if self.cores is not None:
+                self.cores.finish()
             return
         (symbol,) = program.base.symbols
         scope = Scope([], [])

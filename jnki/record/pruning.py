@@ -8,17 +8,18 @@ from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 
 def pruned(
-    nodes: tuple[Node, ...], superseded: Collection[int], read_outside: set[str]
-) -> tuple[tuple[Node, ...], set[str]]:
-    """The block without superseded instructions whose tile nobody else uses, and without unread registers.
+    blocks: tuple[tuple[Node, ...], ...], superseded: Collection[int], read_outside: set[str]
+) -> tuple[tuple[tuple[Node, ...], ...], set[str]]:
+    """The blocks without superseded instructions whose tile nobody else uses, and without unread registers.
 
     Args:
         superseded: numbers (`id`) of instructions that were recorded again with another destination.
         read_outside: names of buffers that are read afterwards.
 
     Returns:
-        The block, and the names of the buffers that it no longer has.
+        The blocks, and the names of the buffers that they no longer have.
     """
+    nodes = tuple(node for block in blocks for node in block)
     used, dead = set(read_outside), set[str]()
     for node in instructions(nodes):
         if id(node) in superseded:
@@ -28,7 +29,7 @@ def pruned(
             used.update(a.buffer.name for operand in node.operands().values() for a in operand.accesses())
     dead -= used
     idle = _unread_registers(nodes)
-    return _pruned(nodes, superseded, dead, idle), dead | idle
+    return tuple(_pruned(block, superseded, dead, idle) for block in blocks), dead | idle
 
 
 def _unread_registers(nodes: Any) -> set[str]:

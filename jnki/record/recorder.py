@@ -83,7 +83,8 @@ class Recorder(Blocks):
         places: tuple[Place, ...] = (),
     ) -> Buffer:
         """A new buffer in the current scope."""
-        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis, places)
+        named = self._unique(name or _assigned_name() or "tile", self._mark)
+        buffer = Buffer(named, space, shape, dtype, partition_axis, places)
         self.scope.buffers.append(buffer)
         if space is Space.PSUM:
             self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
@@ -108,14 +109,24 @@ class Recorder(Blocks):
         return adds
 
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
-        """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line."""
+        """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line.
+
+        Raises:
+            RuleError: `spmd.shared_tensors`, where cores that are recorded one by one do not make the same ones.
+        """
         line = source_key()
+
+        def make() -> Buffer:
+            buffer = Buffer(self._unique(name or _assigned_name() or "tile"), Space.HBM, shape, dtype)
+            self.scopes[0].buffers.append(buffer)
+            return buffer
+
+        if self.cores is not None:
+            return self.cores.share(shape, dtype, line, make)
         key = (line, self._shared_here.count(line), shape, dtype)
         self._shared_here.append(line)
         if key not in self._shared:
-            unique = self._unique(name or _assigned_name() or "tile")
-            self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
-            self.scopes[0].buffers.append(self._shared[key])
+            self._shared[key] = make()
         return self._shared[key]
 
     def make_constant(
@@ -141,13 +152,13 @@ class Recorder(Blocks):
         """The registers of an engine, the same ones throughout one instance of the grid."""
         if name not in self._registers:
             scope = [s for s in self.scopes if not s.in_loop][-1]
-            self._registers[name] = Buffer(self._unique(name), Space.SBUF, shape, dtype)
+            self._registers[name] = Buffer(self._unique(name, self._mark), Space.SBUF, shape, dtype)
             scope.buffers.append(self._registers[name])
         return self._registers[name]
 
     def is_outside_grid(self, buffer: Buffer) -> bool:
         """Whether the buffer is a parameter or shared by all instances of the grid."""
-        shared = {b.name for b in self._shared.values()}
+        shared = {b.name for b in (*self._shared.values(), *(self.cores.shared if self.cores is not None else ()))}
         return buffer.name in shared or buffer.name in self.parameters
 
     def start_instance(self) -> None:
@@ -155,10 +166,14 @@ class Recorder(Blocks):
         self._shared_here.clear()
         self._registers.clear()
 
-    def _unique(self, name: str) -> str:
-        count = self.names.get(name, 0)
-        self.names[name] = count + 1
-        return name if count == 0 else self._unique(f"{name}.{count}")
+    @property
+    def _mark(self) -> str:
+        return self.cores.mark if self.cores is not None else ""
+
+    def _unique(self, name: str, mark: str = "") -> str:
+        count = self.names.get(name + mark, 0)
+        self.names[name + mark] = count + 1
+        return name + mark if count == 0 else self._unique(f"{name}.{count}", mark)
 
     def add_parameter(self, buffer: Buffer, mutable: bool) -> None:
         """The kernel has this parameter, and no buffer that it makes can have the same name."""
@@ -240,16 +255,21 @@ class Recorder(Blocks):
         """Whether `instruction` is the last one so far that writes to `buffer`."""
         return instruction is not None and self._last_writer.get(buffer.name) is instruction
 
-    def finished_body(self, read_outside: set[str]) -> tuple[Node, ...]:
+    def finished_blocks(self, read_outside: set[str]) -> tuple[tuple[Node, ...], ...]:
         """All that was recorded, without the superseded instructions whose tile nobody else uses.
 
         Args:
             read_outside: names of buffers that are read afterwards.
+
+        Returns:
+            What all instances do, or what comes before them, and then what each of the cores does that are recorded
+            one by one.
         """
         self.check_finished()
-        body, gone = pruned(tuple(self.scopes[0].nodes), self._superseded, read_outside)
+        recorded = [self.scopes[0].nodes, *(self.cores.bodies if self.cores is not None else ())]
+        blocks, gone = pruned(tuple(map(tuple, recorded)), self._superseded, read_outside)
         self.scopes[0].buffers[:] = [b for b in self.scopes[0].buffers if b.name not in gone]
-        return body
+        return blocks
 
 
 def current(function: str) -> Recorder:

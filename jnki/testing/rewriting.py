@@ -18,6 +18,7 @@ from jnki.isa.vector.memset import Memset
 from jnki.lower.lowering import lower_program
 from jnki.memory import Fault
 from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, Program
+from jnki.record.merge import merged
 
 _LOOPS = (Loop, DeviceLoop)
 
@@ -192,6 +193,12 @@ def parallel_loops(nodes: tuple[Node, ...]) -> list[Loop]:
         elif isinstance(node, DeviceLoop):
             found += parallel_loops(node.body)
     return found
+
+
+def other_core_first(program: Program) -> Program:
+    """The program of two cores in which core 1 comes first wherever they do not wait for each other."""
+    before, *cores = program.cores
+    return with_body(program, (*before, *merged(tuple(reversed(cores)), program.target)))
 
 
 def reversed_loops(nodes: tuple[Node, ...], which: set[str]) -> tuple[Node, ...]:

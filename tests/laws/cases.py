@@ -65,6 +65,7 @@ from jnki import (
     scalar_tensor_tensor,
     select,
     select_reduce,
+    sendrecv,
     sequence_bounds,
     tensor_copy,
     tensor_copy_dynamic_src,
@@ -545,6 +546,13 @@ CASES = (
         lambda m: dma_transpose(m, dst=sbuf("y"), src=hbm("x"), mask=_P + _F < 8),
         {"sbuf.y": np.add.outer(np.arange(6), np.arange(4)) < 8},
         steps="hbm.x",
+    ),
+    Case(
+        "sendrecv, parts of a tile and tiles",
+        {"sbuf.x": numbers(4, 6), "sbuf.a": numbers(4, 2, seed=1), "sbuf.b": numbers(4, 2, seed=2)},
+        lambda m: sendrecv(m, dst=sbuf("x")[:, 0:2], src=sbuf("x")[:, 4:6], other_dst=sbuf("b"), other_src=sbuf("a")),
+        {"sbuf.x": at((4, 6), slice(None), slice(0, 2)), "sbuf.b": everywhere(4, 2)},
+        steps="sbuf.a",
     ),
     Case(
         "tensor_copy_predicated",

@@ -20,6 +20,7 @@ from jnki.nki.isa.enums import (
     vector_engine,
 )
 from jnki.nki.isa.instruction import NkiInstruction
+from jnki.nki.isa.on_cores import core_barrier, sendrecv
 from jnki.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds, tensor_partition_reduce
 from jnki.nki.isa.on_scalar import activation, activation_reduce
 from jnki.nki.isa.on_tensor import nc_matmul, nc_transpose
@@ -56,6 +57,7 @@ __all__ = [
     "affine_select",
     "bn_aggr",
     "bn_stats",
+    "core_barrier",
     "dge_mode",
     "dma_copy",
     "dma_engine",
@@ -85,6 +87,7 @@ __all__ = [
     "scalar_engine",
     "scalar_tensor_tensor",
     "select_reduce",
+    "sendrecv",
     "sequence_bounds",
     "tensor_copy",
     "tensor_copy_predicated",
@@ -104,6 +107,7 @@ _FUNCTIONS = [
     "affine_select",
     "bn_aggr",
     "bn_stats",
+    "core_barrier",
     "dma_copy",
     "get_nc_sub_version",
     "get_nc_version",
@@ -124,6 +128,7 @@ _FUNCTIONS = [
     "register_store",
     "scalar_tensor_tensor",
     "select_reduce",
+    "sendrecv",
     "sequence_bounds",
     "tensor_copy",
     "tensor_copy_predicated",
