@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jnki.access.ref import sbuf as sbuf
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
+    from jnki.isa.dma.dma_compute import dma_compute as dma_compute
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.enums import dge_mode as dge_mode
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.local_gather import local_gather as local_gather
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
+    from jnki.isa.rule_set import RuleSet as RuleSet
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
@@ -77,6 +79,7 @@ _HOME = {
     "FaultError": "jnki.memory",
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
+    "RuleSet": "jnki.isa.rule_set",
     "TRN1": "jnki.target",
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
@@ -88,6 +91,7 @@ _HOME = {
     "bn_aggr": "jnki.isa",
     "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
+    "dma_compute": "jnki.isa",
     "dma_copy": "jnki.isa",
     "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",

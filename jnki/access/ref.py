@@ -73,7 +73,8 @@ class Ref:
             pattern: pairs from the slowest to the fastest.
             offset: first element.
             scalar_offset: a one-element SBUF reference that moves the pattern along `indirect_dim` at run time.
-            vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks.
+            vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks. Some
+                instructions take several columns, which are read one after the other.
             indirect_dim: the axis that a dynamic offset counts on.
         """
         pairs = tuple((int(step), int(count)) for step, count in pattern)
@@ -111,7 +112,8 @@ def resolve(ref: Ref, lookup: Lookup) -> Access:
             case Pattern():
                 scalar = None if step.scalar_offset is None else resolve(step.scalar_offset, lookup)
                 vector = None if step.vector_offset is None else resolve(step.vector_offset, lookup)
-                access = hardware_pattern(access.buffer, step.pattern, step.offset, scalar, vector, step.indirect_dim)
+                offsets = step.offset, scalar, vector, step.indirect_dim
+                access = hardware_pattern(access.buffer, step.pattern, *offsets, by_columns=True)
             case _:
                 access = subscript(access, tuple(_thawed(k, lookup) for k in step), allow_mixing=True)
     return access

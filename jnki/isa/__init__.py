@@ -1,6 +1,7 @@
 """One file per instruction: its operands, the rules it checks, and its meaning in a few lines of `jax.numpy`."""
 
 from jnki.isa.device_print import DevicePrint
+from jnki.isa.dma.dma_compute import DmaCompute, dma_compute
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.dma.dma_transpose import DmaTranspose, dma_transpose
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
@@ -52,6 +53,7 @@ __all__ = [
     "BnAggr",
     "BnStats",
     "DevicePrint",
+    "DmaCompute",
     "DmaCopy",
     "DmaTranspose",
     "Dropout",
@@ -91,6 +93,7 @@ __all__ = [
     "bn_aggr",
     "bn_stats",
     "dge_mode",
+    "dma_compute",
     "dma_copy",
     "dma_transpose",
     "dropout",

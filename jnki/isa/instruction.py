@@ -198,7 +198,7 @@ class Instruction:
         parts = []
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if f.name in ("location", "mask", "unrolled") or value is None or value == f.default:
+            if f.name == "mask" or not f.repr or value is None or value == f.default:
                 continue
             if f.name not in self.writes:
                 parts.append(f"{f.name}={getattr(value, 'name', value) if not isinstance(value, Access) else value}")

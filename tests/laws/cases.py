@@ -27,6 +27,7 @@ from jnki import (
     arange,
     bn_aggr,
     bn_stats,
+    dma_compute,
     dma_copy,
     dma_transpose,
     dropout,
@@ -210,6 +211,23 @@ CASES = (
         lambda m: dma_copy(m, dst=sbuf("b"), src=hbm("a").ap([[6, 4], [1, 6]], scalar_offset=sbuf("i"))),
         {"sbuf.b": everywhere(4, 6)},
         steps="sbuf.i",
+    ),
+    Case(
+        "dma_compute, scatter with repeats that faults",
+        _indexed(_BAD),
+        lambda m: dma_compute(m, dst=_ROWS_OF_TABLE, srcs=[_ROWS_OF_TABLE, sbuf("tile")], reduce_op=np.add),
+        {"hbm.table": everywhere(5, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_compute, sum into a part",
+        {"hbm.a": whole(4, 6), "sbuf.b": whole(4, 8), "sbuf.c": whole(4, 6, dtype=_BFLOAT16)},
+        lambda m: dma_compute(
+            m, dst=sbuf("b")[:, 1:7], srcs=[hbm("a"), sbuf("c"), sbuf("b")[:, 1:7]], reduce_op=np.add
+        ),
+        {"sbuf.b": at((4, 8), slice(None), slice(1, 7))},
+        steps="hbm.a",
+        is_smooth=False,
     ),
     Case(
         "iota, masked",
