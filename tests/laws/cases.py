@@ -21,6 +21,7 @@ import numpy as np
 
 from jnki import (
     DeviceMemory,
+    RuleSet,
     activation,
     activation_reduce,
     affine_select,
@@ -548,6 +549,23 @@ CASES = (
         lambda m: dma_transpose(m, dst=sbuf("y"), src=hbm("x"), mask=_P + _F < 8),
         {"sbuf.y": np.add.outer(np.arange(6), np.arange(4)) < 8},
         steps="hbm.x",
+    ),
+    Case(
+        "dma_transpose, rows that skip",
+        {
+            "hbm.x": numbers(5, 3, dtype=_BFLOAT16),
+            "sbuf.y": numbers(3, 16, dtype=_BFLOAT16),
+            "sbuf.i": (rows(*range(16), dtype=np.uint32) * 3) % 7,
+        },
+        lambda m: dma_transpose(
+            m,
+            dst=sbuf("y"),
+            src=hbm("x").ap([[3, 16], [1, 3]], vector_offset=sbuf("i")),
+            oob_mode=oob_mode.skip,
+            rules=RuleSet.current,
+        ),
+        {"sbuf.y": everywhere(3, 16)},
+        steps="sbuf.i",
     ),
     Case(
         "tensor_copy_predicated",
