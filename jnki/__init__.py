@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
+    from jnki.isa.tensor.nc_matmul_mx import nc_matmul_mx as nc_matmul_mx
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
     from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
     from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
+    from jnki.isa.vector.quantize_mx import quantize_mx as quantize_mx
     from jnki.isa.vector.rand import rand as rand
     from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.range_select import range_select as range_select
@@ -106,10 +108,12 @@ _HOME = {
     "nc_find_index8": "jnki.isa",
     "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
+    "nc_matmul_mx": "jnki.isa",
     "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
+    "quantize_mx": "jnki.isa",
     "range_select": "jnki.isa",
     "rand": "jnki.isa",
     "random_seed": "jnki.isa",

@@ -16,6 +16,7 @@ from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.shared_constant import SharedConstant
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
+from jnki.isa.tensor.nc_matmul_mx import NcMatmulMx, nc_matmul_mx
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
@@ -25,6 +26,7 @@ from jnki.isa.vector.memset import Memset, memset
 from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
 from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8, nc_match_replace8
 from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, nc_stream_shuffle
+from jnki.isa.vector.quantize_mx import QuantizeMx, quantize_mx
 from jnki.isa.vector.rand import Rand, rand
 from jnki.isa.vector.random_seed import RandomSeed, random_seed
 from jnki.isa.vector.range_select import RangeSelect, range_select
@@ -66,8 +68,10 @@ __all__ = [
     "NcFindIndex8",
     "NcMatchReplace8",
     "NcMatmul",
+    "NcMatmulMx",
     "NcStreamShuffle",
     "NcTranspose",
+    "QuantizeMx",
     "Rand",
     "RandomSeed",
     "RangeSelect",
@@ -106,10 +110,12 @@ __all__ = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_matmul_mx",
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
     "oob_mode",
+    "quantize_mx",
     "rand",
     "random_seed",
     "range_select",

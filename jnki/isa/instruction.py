@@ -41,6 +41,8 @@ class Instruction:
     registers: ClassVar[tuple[str, ...]] = ()
     # Whether order of execution is visible outside of memory (printing).
     has_side_effect: ClassVar[bool] = False
+    # Whether its operands may be scales or packed elements, which are no numbers.
+    takes_opaque: ClassVar[bool] = False
     # Which dims all operands share, so that a mask that leaves a box makes the instruction smaller: every dim (element
     # i of the result depends on element i of each operand), only the partition, or none.
     shared_dims: ClassVar[SharedDims] = "none"

@@ -16,7 +16,7 @@ from jnki.errors import RuleError
 from jnki.isa.dma.dma_copy import is_add
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction
-from jnki.isa.rules import check_partitions
+from jnki.isa.rules import check_partitions, no_numbers
 from jnki.source import user_location
 from jnki.target import Target
 
@@ -103,6 +103,8 @@ def _check_operand(instruction: Instruction, operand: str, access: Access, targe
             given=str(access.buffer),
             allowed="hbm | sbuf",
         )
+    if access.dtype.is_opaque:
+        raise no_numbers(instruction, operand, access)
     if access.indirect is not None and not access.indirect.is_vector:
         raise instruction.error(
             "dma_compute.scalar_offset",

@@ -24,7 +24,7 @@ from jnki.isa.enums import engine as Engine
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.rule_set import RuleSet
-from jnki.isa.rules import check_partitions
+from jnki.isa.rules import check_keeps_opaque, check_partitions, no_numbers
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import write
@@ -48,6 +48,7 @@ class DmaCopy(Instruction):
 
     name: ClassVar[str] = "dma_copy"
     shared_dims: ClassVar[SharedDims] = "all"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     src: Access
@@ -75,6 +76,7 @@ class DmaCopy(Instruction):
     def check(self, target: Target) -> None:
         self._check_memories(target)
         self._check_element_counts()
+        check_keeps_opaque(self, self.dst, self.src)
         super().check(target)
         self._check_read_modify_write()
         self._check_descriptor_generation(target)
@@ -113,6 +115,8 @@ class DmaCopy(Instruction):
             )
 
     def _check_read_modify_write(self) -> None:
+        if self.add and self.dst.dtype.is_opaque:
+            raise no_numbers(self, "dst", self.dst)
         if self.add and self.oob_mode is OobMode.skip:  # C15
             raise self.error(
                 "dma_copy.rmw_oob",

@@ -23,7 +23,7 @@ from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store, store_where
 from jnki.isa.rule_set import RuleSet
-from jnki.isa.rules import check_partitions, check_tile, wrong_memory
+from jnki.isa.rules import check_keeps_opaque, check_partitions, check_tile, wrong_memory
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.bits import as_bits
 from jnki.memory.gather import read
@@ -50,6 +50,7 @@ class DmaTranspose(Instruction):
     """
 
     name: ClassVar[str] = "dma_transpose"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     src: Access
@@ -106,6 +107,7 @@ class DmaTranspose(Instruction):
                 given=f"src {list(self.src.shape)}, dst {list(self.dst.shape)}",
                 allowed=f"dst {list(permuted)}",
             )
+        check_keeps_opaque(self, self.dst, self.src)
         check_descriptor_generation(
             self.dge_mode, indirect=False, src=self.src.dtype, dst=self.dst.dtype, target=target, error=self.error
         )
