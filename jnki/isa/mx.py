@@ -2,8 +2,8 @@
 
 An element of a packed type holds four narrow floats, the first in its lowest bits. A group is 8 partitions by 4
 neighbours, that is 8 packed elements one below the other, and has one scale, `2^(bits - 127)`, or NaN where its bits
-are 255. Within 32 partitions there are four groups; their scales are in four partitions, and those of the next 32 follow
-32 partitions further:
+are 255. Within 32 partitions there are four groups; their scales are in four partitions, and those of the next 32
+partitions follow 32 partitions further:
 
     packed  [P, F]     group g     partitions 8g to 8g + 7
     scales  [S, F]     group g     partition  32 * (g // 4) + g % 4

@@ -7,6 +7,7 @@ To put a new instruction under all the laws, add one `Case` to `CASES`, at the e
 - `run`: the instruction in the functional interface, from memory to memory;
 - `writes`: per buffer that it may write, the elements that it may write, as booleans. All the rest must stay;
 - `steps`: a buffer that a scan gives other contents in each step, or None;
+- `bits`: float buffers through which no derivative goes, and which an error says so of;
 - `is_linear`: True where float results are linear in float inputs, and exact on small whole numbers, as moves are:
   then derivatives are compared bit for bit; otherwise with `tolerance`. Give `is_smooth=False` to an instruction
   whose derivative jumps (finite differences mean nothing there).
@@ -40,10 +41,12 @@ from jnki import (
     memset,
     nc_match_replace8,
     nc_matmul,
+    nc_matmul_mx,
     nc_stream_shuffle,
     nc_transpose,
     oob_mode,
     psum,
+    quantize_mx,
     rand,
     random_seed,
     range_select,
@@ -77,6 +80,7 @@ class Case:
     run: Run
     writes: Mapping[str, np.ndarray]
     steps: str | None = None
+    bits: tuple[str, ...] = ()
     is_linear: bool = True
     is_smooth: bool = True
     tolerance: float = 0.0
@@ -84,7 +88,8 @@ class Case:
     @property
     def floats(self) -> list[str]:
         """The buffers that have derivatives."""
-        return [key for key, array in self.arrays.items() if array.dtype.kind == "f" or array.dtype.name == "bfloat16"]
+        kinds = {key: array.dtype for key, array in self.arrays.items() if key not in self.bits}
+        return [key for key, kind in kinds.items() if kind.kind == "f" or kind.name == "bfloat16"]
 
 
 def memory_of(arrays: Mapping[str, object]) -> DeviceMemory:
@@ -528,6 +533,41 @@ CASES = (
         steps="sbuf.y",
         is_linear=False,
         tolerance=1e-4,
+    ),
+    Case(
+        "nc_matmul_mx, accumulating",
+        {
+            "sbuf.x": np.arange(64, dtype=np.uint32).reshape(32, 2) * 0x01010101,
+            "sbuf.y": np.arange(96, dtype=np.uint16).reshape(32, 3) * 0x0101,
+            "sbuf.s": np.full((4, 2), 127, np.uint8),
+            "sbuf.t": np.full((4, 3), 126, np.uint8),
+            "psum.z": numbers(2, 3),
+        },
+        lambda m: nc_matmul_mx(
+            m,
+            dst=psum("z"),
+            stationary=sbuf("x", "float8_e4m3fn_x4"),
+            moving=sbuf("y", "float4_e2m1fn_x4"),
+            stationary_scale=sbuf("s"),
+            moving_scale=sbuf("t"),
+            accumulate=True,
+        ),
+        {"psum.z": everywhere(2, 3)},
+        steps="sbuf.t",
+        is_smooth=False,
+    ),
+    Case(
+        "quantize_mx",
+        {
+            "sbuf.x": numbers(32, 8, dtype=_BFLOAT16),
+            "sbuf.y": np.zeros((32, 2), np.uint32),
+            "sbuf.s": np.zeros((32, 2), np.uint8),
+            "sbuf.other": numbers(4, 2),
+        },
+        lambda m: quantize_mx(m, dst=sbuf("y", "float8_e5m2_x4"), src=sbuf("x"), dst_scale=sbuf("s")),
+        {"sbuf.y": everywhere(32, 2), "sbuf.s": at((32, 2), slice(0, 4))},
+        steps="sbuf.x",
+        bits=("sbuf.x",),
     ),
     Case(
         "nc_transpose, masked",

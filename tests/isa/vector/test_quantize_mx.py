@@ -27,7 +27,7 @@ def hostile(rng, dtype, shape):
     """Numbers of all magnitudes: any bits at all, and groups of zeros and of subnormals among them."""
     bits = rng.integers(0, 1 << 16, shape).astype(np.uint16)
     narrow = rng.integers(-8, 9, (shape[0] // 8, shape[1] // 4)).repeat(8, 0).repeat(4, 1)
-    tame = (rng.normal(size=shape) * 2.0 ** narrow).astype(dtype).view(np.uint16)
+    tame = (rng.normal(size=shape) * 2.0**narrow).astype(dtype).view(np.uint16)
     kinds = rng.integers(0, 6, (shape[0] // 8, shape[1] // 4)).repeat(8, 0).repeat(4, 1)
     bits = np.where(kinds == 0, bits, tame)
     bits = np.where(kinds == 1, bits & 0x8003, bits)
