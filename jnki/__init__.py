@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from jnki.isa.collectives.rank_id import rank_id as rank_id
     from jnki.isa.collectives.reduce_scatter import reduce_scatter as reduce_scatter
+    from jnki.isa.dma.dma_compute import dma_compute as dma_compute
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
     from jnki.isa.dma.sendrecv import sendrecv as sendrecv
@@ -53,10 +54,12 @@ if TYPE_CHECKING:
     from jnki.isa.registers.register_load import register_load as register_load
     from jnki.isa.registers.register_move import register_move as register_move
     from jnki.isa.registers.register_store import register_store as register_store
+    from jnki.isa.rule_set import RuleSet as RuleSet
     from jnki.isa.scalar.activate2 import activate2 as activate2
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
+    from jnki.isa.tensor.nc_matmul_mx import nc_matmul_mx as nc_matmul_mx
     from jnki.isa.tensor.nc_transpose import nc_transpose as nc_transpose
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
     from jnki.isa.vector.nc_match_replace8 import nc_match_replace8 as nc_match_replace8
     from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
+    from jnki.isa.vector.quantize_mx import quantize_mx as quantize_mx
     from jnki.isa.vector.rand import rand as rand
     from jnki.isa.vector.rand2 import rand2 as rand2
     from jnki.isa.vector.rand_get_state import rand_get_state as rand_get_state
@@ -105,6 +109,7 @@ _HOME = {
     "FaultError": "jnki.memory",
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
+    "RuleSet": "jnki.isa.rule_set",
     "TRN1": "jnki.target",
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
@@ -127,6 +132,7 @@ _HOME = {
     "bn_aggr": "jnki.isa",
     "bn_stats": "jnki.isa",
     "dge_mode": "jnki.isa",
+    "dma_compute": "jnki.isa",
     "dma_copy": "jnki.isa",
     "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
@@ -143,6 +149,7 @@ _HOME = {
     "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
     "nc_n_gather": "jnki.isa",
+    "nc_matmul_mx": "jnki.isa",
     "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
     "nonzero_with_count": "jnki.isa",
@@ -151,6 +158,7 @@ _HOME = {
     "rand2": "jnki.isa",
     "rand_get_state": "jnki.isa",
     "rand_set_state": "jnki.isa",
+    "quantize_mx": "jnki.isa",
     "range_select": "jnki.isa",
     "rand": "jnki.isa",
     "random_seed": "jnki.isa",

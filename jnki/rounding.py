@@ -16,17 +16,19 @@ from jax import lax
 _HALF_TO_EVEN = lax.RoundingMethod.TO_NEAREST_EVEN
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def nearest_float(value: jax.Array, exponent_bits: int, mantissa_bits: int) -> jax.Array:
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
+def nearest_float(value: jax.Array, exponent_bits: int, mantissa_bits: int, largest: float | None = None) -> jax.Array:
     """The nearest values of a narrower float type, ties to even, still held in float32.
 
-    Subnormals of the type are kept, overflow gives infinity, every NaN becomes float32's positive quiet one.
+    Subnormals of the type are kept, overflow gives infinity, or NaN where the type has none, and every NaN becomes
+    float32's positive quiet one.
     The tangent is that of the identity.
 
     Args:
         value: float32, any shape.
         exponent_bits: width of the type's exponent field, at most 8; all ones there is infinity or NaN.
         mantissa_bits: explicit bits of the type's significand, at most 23.
+        largest: of a type that has numbers there as well, and no infinity, the largest number.
     """
     if exponent_bits == 8:
         nearest = lax.reduce_precision(value, exponent_bits, mantissa_bits)
@@ -35,16 +37,23 @@ def nearest_float(value: jax.Array, exponent_bits: int, mantissa_bits: int) -> j
         exponent = ((lax.bitcast_convert_type(value, np.int32) >> 23) & 0xFF) - 127
         ulp = jnp.maximum(exponent, 1 - bias) - mantissa_bits
         nearest = lax.round(value * _power_of_two(-ulp), _HALF_TO_EVEN) * _power_of_two(ulp)
-        overflows = jnp.abs(nearest) >= 2.0 ** (bias + 1)
-        nearest = jnp.where(overflows, jnp.copysign(np.float32(np.inf), value), nearest)
+        if largest is None:
+            overflows = jnp.abs(nearest) >= 2.0 ** (bias + 1)
+            nearest = jnp.where(overflows, jnp.copysign(np.float32(np.inf), value), nearest)
+        else:
+            nearest = jnp.where(jnp.abs(nearest) > largest, np.float32(np.nan), nearest)
     return jnp.where(jnp.isnan(value), np.float32(np.nan), nearest)
 
 
 @nearest_float.defjvp
 def _nearest_float_jvp(
-    exponent_bits: int, mantissa_bits: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+    exponent_bits: int,
+    mantissa_bits: int,
+    largest: float | None,
+    primals: tuple[jax.Array],
+    tangents: tuple[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-    return nearest_float(*primals, exponent_bits, mantissa_bits), tangents[0]
+    return nearest_float(*primals, exponent_bits, mantissa_bits, largest), tangents[0]
 
 
 def _power_of_two(exponent: jax.Array) -> jax.Array:

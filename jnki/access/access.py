@@ -42,6 +42,8 @@ class Indirect:
         step: distance of neighbours on the indexed axis, in elements of the buffer.
         axis: the indexed axis, for messages.
         size: its size.
+        columns: of a vector, how many columns of the index tile are read, one after the other. There may be more
+            indices than rows.
         walks_axis: whether the static part may walk the indexed axis: a hardware pattern may, a subscript, which
             has no other index on that axis, does not. `axis` is then an axis of the buffer.
     """
@@ -52,6 +54,7 @@ class Indirect:
     size: int
     is_vector: bool = True
     walks_axis: bool = False
+    columns: int = 1
 
 
 @dataclass(frozen=True)

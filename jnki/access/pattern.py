@@ -16,6 +16,8 @@ def hardware_pattern(
     scalar_offset: Access | None = None,
     vector_offset: Access | None = None,
     indirect_dim: int = 0,
+    *,
+    by_columns: bool = False,
 ) -> Access:
     """The access `[[step, count], ...]` from `offset`, in elements of `buffer`.
 
@@ -28,6 +30,8 @@ def hardware_pattern(
         vector_offset: a `[P, 1]` SBUF tile: row `j` of the pattern is row `vector_offset[j]` of the buffer, and the
             step of the leading pair is ignored in favour of the buffer's own.
         indirect_dim: the axis of the buffer that a dynamic offset counts on; 0 for a vector.
+        by_columns: whether `vector_offset` may have several columns, or more elements than there are rows: it is then
+            read column by column. Not every instruction takes one.
 
     Raises:
         RuleError: `ap.*` or `dma_copy.*`, for a pattern the hardware cannot express.
@@ -68,7 +72,7 @@ def hardware_pattern(
     start = Affine.of(offset)
     indirect = None
     if vector_offset is not None:
-        indirect = _vector(buffer, vector_offset, dims, indirect_dim)
+        indirect = _vector(buffer, vector_offset, dims, indirect_dim, by_columns)
         dims = (Dim(0, dims[0].count), *dims[1:])
     elif scalar_offset is not None:
         indirect = _scalar(buffer, scalar_offset, indirect_dim)
@@ -76,7 +80,7 @@ def hardware_pattern(
     return Access(buffer, start, dims, indirect, () if _inside(flat, dims) else (flat,))
 
 
-def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: int) -> Indirect:
+def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: int, by_columns: bool) -> Indirect:
     rules_of_index_tile(index)
     if buffer.space is not Space.HBM:
         raise RuleError("dma_copy.vector_hbm", "vector_offset needs a tensor in HBM", given=str(buffer), allowed="hbm")
@@ -87,14 +91,18 @@ def _vector(buffer: Buffer, index: Access, dims: tuple[Dim, ...], indirect_dim: 
             given=str(indirect_dim),
             allowed="indirect_dim=0",
         )
-    if not dims or index.size != dims[0].count or index.shape[:1] != (dims[0].count,):
+    rows = dims[0].count if dims else 0
+    is_column = index.size == rows and index.shape[:1] == (rows,)
+    is_tile = by_columns and len(index.shape) == 2 and index.size >= rows > 0
+    if not is_column and not is_tile:
         raise RuleError(
             "dma_copy.vector_index_shape",
             "vector_offset must hold one row index per row of the pattern",
-            given=f"{list(index.shape)} for {dims[0].count if dims else 0} rows",
+            given=f"{list(index.shape)} for {rows} rows",
             allowed="[P, 1], P the count of the leading pair",
         )
-    return Indirect(index, buffer.strides[0], 0, buffer.shape[0], walks_axis=True)
+    columns = 1 if is_column else index.shape[1]
+    return Indirect(index, buffer.strides[0], 0, buffer.shape[0], walks_axis=True, columns=columns)
 
 
 def _scalar(buffer: Buffer, index: Access, indirect_dim: int) -> Indirect:

@@ -15,7 +15,7 @@ from jnki.access.buffer import Buffer, Space
 from jnki.access.index import Index, IndexValue
 from jnki.access.pattern import hardware_pattern
 from jnki.access.subscript import subscript
-from jnki.dtypes import ElementType, element_type
+from jnki.dtypes import EVERY, ElementType, element_type
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Ref:
         space: the memory.
         name: the buffer's name there.
         dtype: None, or the element type that the buffer's bits stand for where the array cannot say so (tfloat32 is
-            stored in float32).
+            stored in float32, packed elements are in uint32 and uint16, scales may be in uint8).
         path: the subscripts and patterns applied so far.
     """
 
@@ -74,7 +74,8 @@ class Ref:
             offset: first element.
             scalar_offset: a one-element SBUF reference, or a register, that moves the pattern along `indirect_dim` at
                 run time.
-            vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks.
+            vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks. Some
+                instructions take several columns, which are read one after the other.
             indirect_dim: the axis that a dynamic offset counts on.
         """
         pairs = tuple((int(step), int(count)) for step, count in pattern)
@@ -83,18 +84,18 @@ class Ref:
 
 
 def hbm(name: str, dtype: Any = None) -> Ref:
-    """The HBM tensor `name`; `dtype` only where the array cannot say it (tfloat32)."""
-    return Ref(Space.HBM, name, None if dtype is None else element_type(dtype))
+    """The HBM tensor `name`; `dtype` only where the array cannot say it (tfloat32, packed elements, scales)."""
+    return Ref(Space.HBM, name, None if dtype is None else element_type(dtype, EVERY))
 
 
 def sbuf(name: str, dtype: Any = None) -> Ref:
     """The SBUF tile `name`, `[P, F...]`."""
-    return Ref(Space.SBUF, name, None if dtype is None else element_type(dtype))
+    return Ref(Space.SBUF, name, None if dtype is None else element_type(dtype, EVERY))
 
 
 def psum(name: str, dtype: Any = None) -> Ref:
     """The PSUM tile `name`, `[P, F...]`."""
-    return Ref(Space.PSUM, name, None if dtype is None else element_type(dtype))
+    return Ref(Space.PSUM, name, None if dtype is None else element_type(dtype, EVERY))
 
 
 def register(name: str) -> Ref:
@@ -117,7 +118,8 @@ def resolve(ref: Ref, lookup: Lookup) -> Access:
             case Pattern():
                 scalar = None if step.scalar_offset is None else resolve(step.scalar_offset, lookup)
                 vector = None if step.vector_offset is None else resolve(step.vector_offset, lookup)
-                access = hardware_pattern(access.buffer, step.pattern, step.offset, scalar, vector, step.indirect_dim)
+                offsets = step.offset, scalar, vector, step.indirect_dim
+                access = hardware_pattern(access.buffer, step.pattern, *offsets, by_columns=True)
             case _:
                 access = subscript(access, tuple(_thawed(k, lookup) for k in step), allow_mixing=True)
     return access

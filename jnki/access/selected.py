@@ -125,7 +125,7 @@ def storage_pattern(
         axis = buffer.strides.index(steps[indirect_dim])
     else:
         raise not_modelled(f"a dynamic offset on dimension {indirect_dim} of a view {list(access.shape)} of {buffer}")
-    found = hardware_pattern(axes, pattern, start, scalar_offset, vector_offset, axis)
+    found = hardware_pattern(axes, pattern, start, scalar_offset, vector_offset, axis, by_columns=True)
     static = replace(found, indirect=None)
     if static.unchecked and not _walks_inside(static):
         raise leaves(static)

@@ -14,6 +14,7 @@ from jnki.isa.collectives.collective_permute_implicit_reduce import (
 from jnki.isa.collectives.rank_id import RankId, rank_id
 from jnki.isa.collectives.reduce_scatter import ReduceScatter, reduce_scatter
 from jnki.isa.device_print import DevicePrint
+from jnki.isa.dma.dma_compute import DmaCompute, dma_compute
 from jnki.isa.dma.dma_copy import DmaCopy, dma_copy
 from jnki.isa.dma.dma_transpose import DmaTranspose, dma_transpose
 from jnki.isa.dma.sendrecv import SendRecv, sendrecv
@@ -36,6 +37,7 @@ from jnki.isa.scalar.activation import Activation, activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce, activation_reduce
 from jnki.isa.shared_constant import SharedConstant
 from jnki.isa.tensor.nc_matmul import NcMatmul, nc_matmul
+from jnki.isa.tensor.nc_matmul_mx import NcMatmulMx, nc_matmul_mx
 from jnki.isa.tensor.nc_transpose import NcTranspose, nc_transpose
 from jnki.isa.vector.bn_aggr import BnAggr, bn_aggr
 from jnki.isa.vector.bn_stats import BnStats, bn_stats
@@ -46,6 +48,7 @@ from jnki.isa.vector.memset import Memset, memset
 from jnki.isa.vector.nc_find_index8 import NcFindIndex8, nc_find_index8
 from jnki.isa.vector.nc_match_replace8 import NcMatchReplace8, nc_match_replace8
 from jnki.isa.vector.nc_stream_shuffle import NcStreamShuffle, nc_stream_shuffle
+from jnki.isa.vector.quantize_mx import QuantizeMx, quantize_mx
 from jnki.isa.vector.rand import Rand, rand
 from jnki.isa.vector.rand2 import Rand2, rand2
 from jnki.isa.vector.rand_get_state import RandGetState, rand_get_state
@@ -89,6 +92,7 @@ __all__ = [
     "CollectivePermuteImplicitReduce",
     "CoreBarrier",
     "DevicePrint",
+    "DmaCompute",
     "DmaCopy",
     "DmaTranspose",
     "Dropout",
@@ -102,10 +106,12 @@ __all__ = [
     "NcFindIndex8",
     "NcMatchReplace8",
     "NcMatmul",
+    "NcMatmulMx",
     "NcNGather",
     "NcStreamShuffle",
     "NcTranspose",
     "NonzeroWithCount",
+    "QuantizeMx",
     "Rand",
     "Rand2",
     "RandGetState",
@@ -151,6 +157,7 @@ __all__ = [
     "collective_permute_implicit",
     "collective_permute_implicit_reduce",
     "dge_mode",
+    "dma_compute",
     "dma_copy",
     "dma_transpose",
     "dropout",
@@ -164,12 +171,14 @@ __all__ = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_matmul_mx",
     "nc_n_gather",
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
     "nonzero_with_count",
     "oob_mode",
+    "quantize_mx",
     "rand",
     "rand2",
     "rand_get_state",

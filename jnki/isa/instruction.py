@@ -45,6 +45,8 @@ class Instruction:
     is_addressing: ClassVar[bool] = False
     # Whether order of execution is visible outside of memory (printing).
     has_side_effect: ClassVar[bool] = False
+    # Whether its operands may be scales or packed elements, which are no numbers.
+    takes_opaque: ClassVar[bool] = False
     # Which dims all operands share, so that a mask that leaves a box makes the instruction smaller: every dim (element
     # i of the result depends on element i of each operand), only the partition, or none.
     shared_dims: ClassVar[SharedDims] = "none"
@@ -214,7 +216,7 @@ class Instruction:
         parts = []
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if f.name in ("location", "mask", "unrolled") or value is None or value == f.default:
+            if f.name == "mask" or not f.repr or value is None or value == f.default:
                 continue
             if f.name not in self.writes:
                 parts.append(f"{f.name}={getattr(value, 'name', value) if not isinstance(value, Access) else value}")

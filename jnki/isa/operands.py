@@ -78,7 +78,12 @@ def row_indices(memory: DeviceMemory, access: Access, at: Loops) -> jax.Array | 
     """The run-time row indices of an indirect operand as int32 bits `[P]` (`[1]` for a scalar offset), or None."""
     if access.indirect is None:
         return None
-    tile: Any = load(memory, access.indirect.index, at).reshape(-1)
+    tile: Any = load(memory, access.indirect.index, at)
+    if access.indirect.columns > 1:
+        tile = tile.reshape(-1, access.indirect.columns).T
+    tile = tile.reshape(-1)
+    if access.indirect.is_vector:
+        tile = tile[: access.shape[0]]
     rows = jax.lax.bitcast_convert_type(tile, jnp.int32) if tile.dtype == jnp.uint32 else tile
     # XLA's CPU compiler can fail on a fusion of two dynamic slices, of the indices and of the data, in a batched loop.
     return jax.lax.optimization_barrier(rows) if at.values else rows

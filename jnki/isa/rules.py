@@ -31,6 +31,29 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
         )
     check_offset(instruction, operand, access)
     check_tile(instruction, operand, access)
+    if access.dtype.is_opaque and not instruction.takes_opaque:
+        raise no_numbers(instruction, operand, access)
+
+
+def no_numbers(instruction: Instruction, operand: str, access: Access) -> RuleError:
+    """The error of an operand whose elements are scales or packed, in an instruction that computes with numbers."""
+    return instruction.error(
+        f"{instruction.name}.opaque",
+        f"the elements of '{operand}' are no numbers",
+        given=str(access.buffer),
+        allowed="another element type; copies move these, and quantize_mx and nc_matmul_mx know what they mean",
+    )
+
+
+def check_keeps_opaque(instruction: Instruction, dst: Access, src: Access) -> None:
+    """Scales and packed elements move as they are."""
+    if dst.dtype != src.dtype and (dst.dtype.is_opaque or src.dtype.is_opaque):
+        raise instruction.error(
+            f"{instruction.name}.opaque",
+            "scales and packed elements are not cast",
+            given=f"dst {dst.dtype}, src {src.dtype}",
+            allowed="equal element types; .view gives the same bytes another type",
+        )
 
 
 def check_offset(instruction: Instruction, operand: str, access: Access) -> None:

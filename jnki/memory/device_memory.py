@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jnki.access.buffer import Buffer, Space
-from jnki.dtypes import ElementType, element_type, unwritten
+from jnki.dtypes import EVERY, ElementType, element_type, unwritten
 from jnki.errors import RuleError
 from jnki.memory.fault import Fault
 from jnki.memory.reinterpret import put_back, reinterpret
@@ -53,7 +53,7 @@ class DeviceMemory:
         arrays = {}
         for space, named in zip(_SPACES, (hbm, sbuf, psum, None)):
             for name, array in (named or {}).items():
-                element_type(getattr(array, "dtype", None) if hasattr(array, "dtype") else type(array))
+                element_type(getattr(array, "dtype", None) if hasattr(array, "dtype") else type(array), EVERY)
                 arrays[space, name] = jnp.asarray(array)
                 if space.on_chip and not arrays[space, name].ndim:
                     raise RuleError(
@@ -108,14 +108,14 @@ class DeviceMemory:
         if array is None:
             names = ", ".join(n for s, n in self._arrays if s is space) or "none"
             raise RuleError("memory.name", f"{space} holds no tensor '{name}'", given=name, allowed=names)
-        if dtype is not None and dtype.storage != array.dtype:
+        if dtype is not None and array.dtype not in (dtype.storage, dtype.numpy):
             raise RuleError(
                 "memory.dtype",
                 f"tensor '{name}' in {space} does not hold elements of {dtype}",
                 given=f"an array of {array.dtype}",
                 allowed=f"an array of {dtype.storage}",
             )
-        return Buffer(name, space, tuple(array.shape), dtype or element_type(array.dtype))
+        return Buffer(name, space, tuple(array.shape), dtype or element_type(array.dtype, EVERY))
 
     def __contains__(self, buffer: Buffer) -> bool:
         return (buffer.space, buffer.name) in self._arrays

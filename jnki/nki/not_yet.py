@@ -2,40 +2,10 @@
 
 ISA = frozenset(
     [
-        "activate2",
-        "dma_compute",
-        "dma_transpose",
-        "dropout",
-        "exponential",
-        "nc_matmul_mx",
-        "nc_n_gather",
-        "nonzero_with_count",
-        "quantize_mx",
-        "rand2",
-        "rand_get_state",
-        "rand_set_state",
-        "rng",
-        "set_rng_seed",
-        "tensor_scalar_cumulative",
-        "tensor_scalar_reduce",
         "topk",
     ]
 )
-LANGUAGE = frozenset(
-    [
-        "abs_max",
-        "abs_min",
-        "dropout",
-        "float4_e2m1fn_x4",
-        "float8_e4m3fn",
-        "float8_e4m3fn_x4",
-        "float8_e5m2_x4",
-        "float8_e8m0fnu",
-        "gelu_apprx_sigmoid_dx",
-        "rand",
-        "random_seed",
-    ]
-)
+LANGUAGE: frozenset[str] = frozenset([])
 TOP: frozenset[str] = frozenset()
 
 GONE_FROM_ISA = {

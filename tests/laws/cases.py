@@ -7,6 +7,7 @@ To put a new instruction under all the laws, add one `Case` to `CASES`, at the e
 - `run`: the instruction in the functional interface, from memory to memory;
 - `writes`: per buffer that it may write, the elements that it may write, as booleans. All the rest must stay;
 - `steps`: a buffer that a scan gives other contents in each step, or None;
+- `bits`: float buffers through which no derivative goes, and which an error says so of;
 - `is_linear`: True where float results are linear in float inputs, and exact on small whole numbers, as moves are:
   then derivatives are compared bit for bit; otherwise with `tolerance`. Give `is_smooth=False` to an instruction
   whose derivative jumps (finite differences mean nothing there).
@@ -21,6 +22,7 @@ import numpy as np
 
 from jnki import (
     DeviceMemory,
+    RuleSet,
     activate2,
     activation,
     activation_reduce,
@@ -28,6 +30,7 @@ from jnki import (
     arange,
     bn_aggr,
     bn_stats,
+    dma_compute,
     dma_copy,
     dma_transpose,
     dropout,
@@ -42,12 +45,14 @@ from jnki import (
     nc_find_index8,
     nc_match_replace8,
     nc_matmul,
+    nc_matmul_mx,
     nc_n_gather,
     nc_stream_shuffle,
     nc_transpose,
     nonzero_with_count,
     oob_mode,
     psum,
+    quantize_mx,
     rand,
     rand2,
     rand_get_state,
@@ -91,6 +96,7 @@ class Case:
     run: Run
     writes: Mapping[str, np.ndarray]
     steps: str | None = None
+    bits: tuple[str, ...] = ()
     is_linear: bool = True
     is_smooth: bool = True
     tolerance: float = 0.0
@@ -98,7 +104,8 @@ class Case:
     @property
     def floats(self) -> list[str]:
         """The buffers that have derivatives."""
-        return [key for key, array in self.arrays.items() if array.dtype.kind == "f" or array.dtype.name == "bfloat16"]
+        kinds = {key: array.dtype for key, array in self.arrays.items() if key not in self.bits}
+        return [key for key, kind in kinds.items() if kind.kind == "f" or kind.name == "bfloat16"]
 
 
 def memory_of(arrays: Mapping[str, object]) -> DeviceMemory:
@@ -226,6 +233,23 @@ CASES = (
         lambda m: dma_copy(m, dst=sbuf("b"), src=hbm("a").ap([[6, 4], [1, 6]], scalar_offset=sbuf("i"))),
         {"sbuf.b": everywhere(4, 6)},
         steps="sbuf.i",
+    ),
+    Case(
+        "dma_compute, scatter with repeats that faults",
+        _indexed(_BAD),
+        lambda m: dma_compute(m, dst=_ROWS_OF_TABLE, srcs=[_ROWS_OF_TABLE, sbuf("tile")], reduce_op=np.add),
+        {"hbm.table": everywhere(5, 6)},
+        steps="sbuf.i",
+    ),
+    Case(
+        "dma_compute, sum into a part",
+        {"hbm.a": whole(4, 6), "sbuf.b": whole(4, 8), "sbuf.c": whole(4, 6, dtype=_BFLOAT16)},
+        lambda m: dma_compute(
+            m, dst=sbuf("b")[:, 1:7], srcs=[hbm("a"), sbuf("c"), sbuf("b")[:, 1:7]], reduce_op=np.add
+        ),
+        {"sbuf.b": at((4, 8), slice(None), slice(1, 7))},
+        steps="hbm.a",
+        is_smooth=False,
     ),
     Case(
         "iota, masked",
@@ -527,6 +551,41 @@ CASES = (
         tolerance=1e-4,
     ),
     Case(
+        "nc_matmul_mx, accumulating",
+        {
+            "sbuf.x": np.arange(64, dtype=np.uint32).reshape(32, 2) * 0x01010101,
+            "sbuf.y": np.arange(96, dtype=np.uint16).reshape(32, 3) * 0x0101,
+            "sbuf.s": np.full((4, 2), 127, np.uint8),
+            "sbuf.t": np.full((4, 3), 126, np.uint8),
+            "psum.z": numbers(2, 3),
+        },
+        lambda m: nc_matmul_mx(
+            m,
+            dst=psum("z"),
+            stationary=sbuf("x", "float8_e4m3fn_x4"),
+            moving=sbuf("y", "float4_e2m1fn_x4"),
+            stationary_scale=sbuf("s"),
+            moving_scale=sbuf("t"),
+            accumulate=True,
+        ),
+        {"psum.z": everywhere(2, 3)},
+        steps="sbuf.t",
+        is_smooth=False,
+    ),
+    Case(
+        "quantize_mx",
+        {
+            "sbuf.x": numbers(32, 8, dtype=_BFLOAT16),
+            "sbuf.y": np.zeros((32, 2), np.uint32),
+            "sbuf.s": np.zeros((32, 2), np.uint8),
+            "sbuf.other": numbers(4, 2),
+        },
+        lambda m: quantize_mx(m, dst=sbuf("y", "float8_e5m2_x4"), src=sbuf("x"), dst_scale=sbuf("s")),
+        {"sbuf.y": everywhere(32, 2), "sbuf.s": at((32, 2), slice(0, 4))},
+        steps="sbuf.x",
+        bits=("sbuf.x",),
+    ),
+    Case(
         "nc_transpose, masked",
         {"sbuf.x": numbers(4, 6), "psum.y": numbers(6, 4, seed=3)},
         lambda m: nc_transpose(m, dst=psum("y"), data=sbuf("x"), mask=_P + _F < 8),
@@ -553,6 +612,23 @@ CASES = (
         lambda m: sendrecv(m, dst=sbuf("x")[:, 0:2], src=sbuf("x")[:, 4:6], other_dst=sbuf("b"), other_src=sbuf("a")),
         {"sbuf.x": at((4, 6), slice(None), slice(0, 2)), "sbuf.b": everywhere(4, 2)},
         steps="sbuf.a",
+    ),
+    Case(
+        "dma_transpose, rows that skip",
+        {
+            "hbm.x": numbers(5, 3, dtype=_BFLOAT16),
+            "sbuf.y": numbers(3, 16, dtype=_BFLOAT16),
+            "sbuf.i": (rows(*range(16), dtype=np.uint32) * 3) % 7,
+        },
+        lambda m: dma_transpose(
+            m,
+            dst=sbuf("y"),
+            src=hbm("x").ap([[3, 16], [1, 3]], vector_offset=sbuf("i")),
+            oob_mode=oob_mode.skip,
+            rules=RuleSet.current,
+        ),
+        {"sbuf.y": everywhere(3, 16)},
+        steps="sbuf.i",
     ),
     Case(
         "tensor_copy_predicated",

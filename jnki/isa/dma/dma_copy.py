@@ -3,7 +3,7 @@
 Clause numbers are those of docs/isa/dma/dma_copy.md, where each one stands in full.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax
@@ -16,17 +16,18 @@ from jnki.access.mask import Mask, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.errors import RuleError
-from jnki.isa.dma.descriptor_generation import check_descriptor_generation, choose_descriptor_generation
+from jnki.isa.dma import current_rules, legacy_rules
+from jnki.isa.dma.descriptor_generation import choose_descriptor_generation
+from jnki.isa.dma.indexed import added, indexed, moving, with_fault
 from jnki.isa.enums import dge_mode as DgeMode
+from jnki.isa.enums import engine as Engine
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
-from jnki.isa.operands import row_indices
-from jnki.isa.rules import check_offset, check_partitions
+from jnki.isa.rule_set import RuleSet
+from jnki.isa.rules import check_keeps_opaque, check_partitions, no_numbers
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.gather import read
-from jnki.memory.row_faults import Rows, first_fault
-from jnki.memory.rows import per_element, rows_in_bounds
-from jnki.memory.scatter import accumulate, write
+from jnki.memory.scatter import write
 from jnki.memory.update import update
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -40,18 +41,24 @@ class DmaCopy(Instruction):
         dst, src: in HBM or SBUF, with equally many elements; either may have one indirect index.
         add: whether `src` is added to what `dst` holds (`dst_rmw_op=np.add`).
         oob_mode: whether a row index out of bounds is a fault, or skips its row.
-        dge_mode: the requested descriptor generation; it decides what is legal, never a value.
+        dge_mode, engine, priority: the requested descriptor generation, who triggers it, and how urgently; they decide
+            what is legal, never a value.
+        rules: the dialect whose rules hold.
     """
 
     name: ClassVar[str] = "dma_copy"
     is_addressing: ClassVar[bool] = True
     shared_dims: ClassVar[SharedDims] = "all"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     src: Access
     add: bool = False
     oob_mode: OobMode = OobMode.error
     dge_mode: DgeMode = DgeMode.unknown
+    engine: Engine = Engine.unknown
+    priority: int | None = None
+    rules: RuleSet = field(default=RuleSet.legacy, repr=False)
 
     @property
     def reads_destination(self) -> bool:
@@ -70,6 +77,7 @@ class DmaCopy(Instruction):
     def check(self, target: Target) -> None:
         self._check_memories(target)
         self._check_element_counts()
+        check_keeps_opaque(self, self.dst, self.src)
         super().check(target)
         self._check_read_modify_write()
         self._check_descriptor_generation(target)
@@ -83,23 +91,13 @@ class DmaCopy(Instruction):
                     given=str(access.buffer),
                     allowed="hbm | sbuf",
                 )
-            if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
-                if access.indirect.is_vector:
-                    raise self.index_on_chip(operand)
-                check_offset(self, operand, access)
+            if self._is_current:  # C8
+                current_rules.check_indices(self, operand, access, self.src if operand == "dst" else self.dst)
+            else:
+                legacy_rules.check_indices(self, operand, access)
             for part, tile in zip((operand, f"{operand}'s index"), access.accesses()):
                 if tile.buffer.space is Space.SBUF:
                     check_partitions(self, part, tile, target)  # C3
-
-    def index_on_chip(self, operand: str) -> RuleError:
-        """The error of an operand on chip that an index tile names rows of; the legacy dialect has no index there."""
-        access: Access = getattr(self, operand)
-        return self.error(
-            "err_indirect_indices_are_not_supported_with_nki_api",
-            f"'{operand}' has an indirect index on chip",
-            given=str(access.buffer),
-            allowed="an indirect index on a tensor in hbm",
-        )
 
     def _check_element_counts(self) -> None:
         if self.src.size != self.dst.size:  # C2
@@ -118,6 +116,8 @@ class DmaCopy(Instruction):
             )
 
     def _check_read_modify_write(self) -> None:
+        if self.add and self.dst.dtype.is_opaque:
+            raise no_numbers(self, "dst", self.dst)
         if self.add and self.oob_mode is OobMode.skip:  # C15
             raise self.error(
                 "dma_copy.rmw_oob",
@@ -127,17 +127,21 @@ class DmaCopy(Instruction):
             )
 
     def _check_descriptor_generation(self, target: Target) -> None:
-        check_descriptor_generation(
-            self.dge_mode,
-            indirect=self.is_indirect,
-            src=self.src.dtype,
-            dst=self.dst.dtype,
-            target=target,
-            error=self.error,
-        )
+        if self._is_current:
+            current_rules.check_generation(self, self.dge_mode, self.dst, self.src, target)
+            current_rules.check_queue(self, self.engine, self.priority, self.dge_mode, target)
+        else:
+            legacy_rules.check_generation(self, self.dge_mode, self.dst, self.src, target)
+            legacy_rules.check_queue(self, self.engine, self.priority)
+
+    @property
+    def _is_current(self) -> bool:
+        return self.rules is RuleSet.current
 
     def chosen_dge(self, target: Target) -> tuple[DgeMode, str]:
         """The descriptor generation that this copy gets on `target`, and why (C24)."""
+        if self._is_current and (chosen := current_rules.choose_generation(self.dge_mode, self.dst, self.src, target)):
+            return chosen
         casts = self.src.dtype != self.dst.dtype
         return choose_descriptor_generation(self.dge_mode, indirect=self.is_indirect, casts=casts, target=target)
 
@@ -154,35 +158,18 @@ class DmaCopy(Instruction):
         if self.dst.size == 0:
             return memory
         mask = self._enabled(at)
-        src_rows, dst_rows = row_indices(memory, self.src, at), row_indices(memory, self.dst, at)
-        src_valid, dst_valid = _valid(self.src, src_rows, at), _valid(self.dst, dst_rows, at)
-        tile = read(memory.get(self.src.buffer), self.src, at, src_rows)
+        src, dst = indexed(memory, "src", self.src, at), indexed(memory, "dst", self.dst, at)
+        tile = read(memory.get(self.src.buffer), self.src, at, src.rows)
         old = memory.get(self.dst.buffer)
-        enabled = self._moving(mask, src_valid, dst_valid)
+        enabled = moving((src, dst), self.dst.shape, mask)
         if self.add:
-            value = cast(tile, self.src.dtype, float32).reshape(self.dst.shape)
-            new = accumulate(
-                old,
-                self.dst,
-                value,
-                at,
-                finish=lambda total: cast(total, float32, self.dst.dtype),
-                widen=lambda stored: cast(stored, self.dst.dtype, float32),
-                rows=dst_rows,
-                enabled=enabled,
-            )
+            new = added(old, dst, cast(tile, self.src.dtype, float32).reshape(self.dst.shape), at, enabled)
         else:
             value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)  # C5, C6
-            new = write(old, self.dst, value, at, dst_rows, enabled)
+            new = write(old, self.dst, value, at, dst.rows, enabled)
         if self.oob_mode is OobMode.error:
-            indexed = [
-                Rows(self.name, operand, getattr(self, operand), rows, valid, self.location, self.unrolled)
-                for operand, rows, valid in (("src", src_rows, src_valid), ("dst", dst_rows, dst_valid))
-                if rows is not None and valid is not None
-            ]
-            if indexed:
-                memory = memory.with_fault(memory.fault.or_else(first_fault(indexed, mask, self.dst.shape, at)))
-        return update(memory, self.dst, new, at, dst_rows, enabled)
+            memory = with_fault(memory, self, (src, dst), mask, self.dst.shape, at)
+        return update(memory, self.dst, new, at, dst.rows, enabled)
 
     def _enabled(self, at: Loops) -> jax.Array | None:
         """The mask over the elements, broadcastable to the shape of dst: of size 1 along dims that it does not read."""
@@ -192,21 +179,6 @@ class DmaCopy(Instruction):
         read = {len(shape) - len(c.steps) + d for c in self.mask.comparisons for d, step in enumerate(c.steps) if step}
         mask = self.mask.evaluate(tuple(n if d in read else 1 for d, n in enumerate(shape)), at)
         return mask if shape == self.dst.shape else jnp.broadcast_to(mask, shape).reshape(self.dst.shape)
-
-    def _moving(
-        self, mask: jax.Array | None, src_valid: jax.Array | None, dst_valid: jax.Array | None
-    ) -> jax.Array | None:
-        """Which elements move, broadcastable to the shape of dst: the mask holds and both rows are valid."""
-        enabled = mask
-        for access, valid in ((self.src, src_valid), (self.dst, dst_valid)):
-            if valid is not None:
-                by_row = per_element(valid, access, self.dst.shape)
-                enabled = by_row if enabled is None else enabled & by_row
-        return enabled
-
-
-def _valid(access: Access, rows: jax.Array | None, at: Loops) -> jax.Array | None:
-    return None if rows is None else rows_in_bounds(access, rows, at)
 
 
 def is_add(op: Any) -> bool:
@@ -222,8 +194,12 @@ def make(
     oob: Any,
     dge: Any,
     target: Target,
+    *,
+    engine: Engine = Engine.unknown,
+    priority: Any = None,
+    rules: RuleSet = RuleSet.legacy,
 ) -> DmaCopy:
-    """A checked `DmaCopy` from the arguments that a user passes.
+    """A checked `DmaCopy` from the arguments that a user passes. Only the current rules know engines and priorities.
 
     Raises:
         RuleError: an argument or the copy as a whole breaks a rule.
@@ -237,7 +213,18 @@ def make(
                 given=repr(value),
                 allowed=", ".join(f"{kind.__name__}.{m.name}" for m in kind),
             )
-    copy = DmaCopy(dst=dst, src=src, mask=mask, add=dst_rmw_op is not None, oob_mode=oob, dge_mode=dge, location=at)
+    copy = DmaCopy(
+        dst=dst,
+        src=src,
+        mask=mask,
+        add=dst_rmw_op is not None,
+        oob_mode=oob,
+        dge_mode=dge,
+        engine=engine,
+        priority=priority,
+        rules=rules,
+        location=at,
+    )
     if dst_rmw_op is not None and not is_add(dst_rmw_op):
         raise copy.error(
             "dma_copy.dst_rmw_op",
@@ -259,6 +246,9 @@ def dma_copy(
     dst_rmw_op: Any = None,
     oob_mode: OobMode = OobMode.error,
     dge_mode: DgeMode = DgeMode.unknown,
+    engine: Engine = Engine.unknown,
+    priority: int | None = None,
+    rules: RuleSet = RuleSet.legacy,
     target: Target = TRN2,
 ) -> DeviceMemory:
     """Memory after a DMA from `src` to `dst`: the functional form of `nki.isa.dma_copy`.
@@ -269,7 +259,8 @@ def dma_copy(
         mask: comparisons of `jnki.arange` and `jnki.mgrid`; where false nothing is read, checked or written.
         dst_rmw_op: None to overwrite, `np.add` to add in float32.
         oob_mode: `error` records a fault for the first row index out of bounds, `skip` moves nothing for such rows.
-        dge_mode, target: static; they decide what is legal, never what a legal copy moves.
+        dge_mode, engine, priority, target: static; they decide what is legal, never what a legal copy moves.
+        rules: the dialect whose rules hold.
 
     Returns:
         A new `DeviceMemory`; a fault is recorded in its `fault`, never raised.
@@ -278,4 +269,5 @@ def dma_copy(
         RuleError: the copy breaks a rule of docs/isa/dma/dma_copy.md.
     """
     to, frm = resolve(dst, memory.buffer), resolve(src, memory.buffer)
-    return make(to, frm, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, target).execute(memory)
+    queue: Any = {"engine": engine, "priority": priority, "rules": rules}
+    return make(to, frm, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, target, **queue).execute(memory)

@@ -11,6 +11,7 @@ from jax import lax
 
 from jnki.access.access import Access
 from jnki.access.affine import Affine
+from jnki.access.buffer import Space
 from jnki.access.index import Index, IndexValue
 from jnki.access.number import concrete
 from jnki.errors import RuleError
@@ -91,7 +92,8 @@ def check_offset(instruction: Instruction, offset: Access | None) -> None:
     """An offset that is known at run time only is one element of int32."""
     if offset is None:
         return
-    check_on_chip(instruction, "offset", offset)
+    if offset.buffer.space is not Space.REGISTER:
+        check_on_chip(instruction, "offset", offset)
     check_type(instruction, "offset", offset, ("int32",))
     if offset.size != 1:
         raise instruction.error(

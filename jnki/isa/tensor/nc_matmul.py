@@ -1,6 +1,6 @@
 """`nki.isa.nc_matmul`: the matrix product of two SBUF tiles, into PSUM, on the Tensor Engine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import jax
@@ -16,6 +16,8 @@ from jnki.dtypes import ElementType, bfloat16, cast, float16, float32
 from jnki.errors import not_modelled
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store
+from jnki.isa.rule_set import RuleSet
+from jnki.isa.tensor.current_matmul_rules import check_current
 from jnki.isa.tensor.matmul_masks import Layout, over_moving, over_stationary, split_masks
 from jnki.isa.tensor.matmul_rules import check_double_row, check_matmul
 from jnki.isa.tensor.pe_tiling import check_pe_tiling, pair_of_integers
@@ -46,6 +48,7 @@ class NcMatmul(Instruction):
         keeps_nonfinite: with `is_transpose` from NeuronCore-v3 on: NaN and infinities arrive where they belong.
         tile_position, tile_size: `(row, column)` of the PE tile, or `()`.
         perf_mode: "double_row" for operands `[K, 2, F]` of float8, contracted over both axes; or "".
+        rules: the dialect whose rules hold.
     """
 
     name: ClassVar[str] = "nc_matmul"
@@ -62,6 +65,7 @@ class NcMatmul(Instruction):
     tile_position: tuple[int, ...] = ()
     tile_size: tuple[int, ...] = ()
     perf_mode: str = ""
+    rules: RuleSet = field(default=RuleSet.legacy, repr=False)
 
     @property
     def reads_destination(self) -> bool:
@@ -93,6 +97,8 @@ class NcMatmul(Instruction):
         check_pe_tiling(self, self.tile_position, self.tile_size, rows, columns, target)
         if self.perf_mode == DOUBLE_ROW:
             check_double_row(self, self.stationary, self.moving, self.is_transpose, self.tile_size, target)
+        if self.rules is RuleSet.current:
+            check_current(self, self.dst, self.stationary, self.moving, target)
         masks = self.mask, self.contraction_mask
         check_bounds(self.stationary, over_stationary(self.layout, *masks), "nc_matmul's stationary")
         check_bounds(self.moving, over_moving(self.layout, *masks), "nc_matmul's moving")
@@ -204,6 +210,7 @@ def make(
     tile_position: Any = (),
     tile_size: Any = (),
     perf_mode: str = "",
+    rules: RuleSet = RuleSet.legacy,
 ) -> NcMatmul:
     """A checked `NcMatmul`.
 
@@ -226,6 +233,7 @@ def make(
         tile_position=pair_of_integers(tile_position, "tile_position"),
         tile_size=pair_of_integers(tile_size, "tile_size"),
         perf_mode=perf_mode,
+        rules=rules,
         location=user_location(),
     )
     matmul.check(target)
@@ -258,6 +266,7 @@ def nc_matmul(
     stationary_mask: Any = None,
     moving_mask: Any = None,
     perf_mode: str | None = None,
+    rules: RuleSet = RuleSet.legacy,
     target: Target = TRN2,
 ) -> DeviceMemory:
     """Memory with `stationary.T @ moving` in `dst`, or added to it: the functional form of `nki.isa.nc_matmul`.
@@ -268,6 +277,7 @@ def nc_matmul(
         accumulate: whether the old elements of `dst` are added.
         mask, stationary_mask, moving_mask: comparisons along one axis each; `mask` speaks of either operand.
         is_stationary_onezero, is_moving_onezero, is_transpose, tile_position, tile_size, perf_mode: as in a kernel.
+        rules: the dialect whose rules hold.
 
     Raises:
         RuleError: the instruction breaks a rule.
@@ -288,5 +298,6 @@ def nc_matmul(
         tile_position=tile_position,
         tile_size=tile_size,
         perf_mode=perf_mode_named(perf_mode),
+        rules=rules,
     )
     return matmul.execute(memory)

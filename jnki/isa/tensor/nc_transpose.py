@@ -16,7 +16,7 @@ from jnki.errors import RuleError, not_modelled
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store
-from jnki.isa.rules import check_compute_tile, check_engine, wrong_memory
+from jnki.isa.rules import check_compute_tile, check_engine, check_keeps_opaque, wrong_memory
 from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -37,6 +37,7 @@ class NcTranspose(Instruction):
     """
 
     name: ClassVar[str] = "nc_transpose"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     data: Access
@@ -66,6 +67,7 @@ class NcTranspose(Instruction):
                 allowed=f"at most [{limit}, {limit}] on {target.name}",
             )
         check_compute_tile(self, "dst", self.dst, target)
+        check_keeps_opaque(self, self.dst, self.data)
         if runs_on is Engine.tensor:
             self._check_tensor_engine()
         if (self.dst.shape[0], math.prod(self.dst.shape[1:])) != (self.shape[1], self.shape[0]):

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax.numpy as jnp
+
 from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
+from jnki.dtypes import float8_e8m0fnu
 from jnki.isa.constants import as_number, constant
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
@@ -29,6 +32,7 @@ class Memset(Instruction):
 
     name: ClassVar[str] = "memset"
     shared_dims: ClassVar[SharedDims] = "all"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     value: float | int | bool
@@ -45,11 +49,20 @@ class Memset(Instruction):
                 given="gpsimd",
                 allowed="vector, unknown",
             )
+        if self.dst.dtype.is_opaque and (self.value != 0 or self.dst.dtype == float8_e8m0fnu):
+            raise self.error(
+                "memset.opaque",
+                "a constant has no such element",
+                given=f"{self.value!r} for {self.dst.dtype}",
+                allowed="0 for packed elements; .view gives the same bytes another type",
+            )
         check_mask(self, "dst", self.dst)
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        return store(memory, self.dst, constant(self.value, self.dst.dtype), at, self.mask)
+        kind = self.dst.dtype
+        value = jnp.zeros((), kind.storage) if kind.is_opaque else constant(self.value, kind)
+        return store(memory, self.dst, value, at, self.mask)
 
 
 @takes_target

@@ -11,7 +11,14 @@ from jnki.dtypes import cast, float32
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store
-from jnki.isa.rules import check_engine, check_mask, check_on_chip, check_partitions, check_same_tile
+from jnki.isa.rules import (
+    check_engine,
+    check_keeps_opaque,
+    check_mask,
+    check_on_chip,
+    check_partitions,
+    check_same_tile,
+)
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
@@ -31,6 +38,7 @@ class TensorCopy(Instruction):
 
     name: ClassVar[str] = "tensor_copy"
     shared_dims: ClassVar[SharedDims] = "all"
+    takes_opaque: ClassVar[bool] = True
 
     dst: Access
     src: Access
@@ -42,6 +50,7 @@ class TensorCopy(Instruction):
             check_on_chip(self, operand, access)
             check_partitions(self, operand, access, target)
         check_same_tile(self, self.dst, self.src)
+        check_keeps_opaque(self, self.dst, self.src)
         check_engine(self, self.engine, (Engine.vector, Engine.scalar, Engine.gpsimd))
         on_psum = Space.PSUM in (self.src.buffer.space, self.dst.buffer.space)
         if self.engine is Engine.gpsimd and on_psum:
@@ -56,7 +65,7 @@ class TensorCopy(Instruction):
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         tile = load(memory, self.src, at)
-        if self.through_float32 and self.src.dtype == self.dst.dtype:
+        if self.through_float32 and self.src.dtype == self.dst.dtype and not self.src.dtype.is_opaque:
             tile = cast(cast(tile, self.src.dtype, float32), float32, self.dst.dtype)
         value = cast(tile, self.src.dtype, self.dst.dtype).reshape(self.dst.shape)
         return store(memory, self.dst, value, at, self.mask)

@@ -6,8 +6,8 @@ from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.instruction import Instruction
-from jnki.nki.isa.data_movement import check_priority
 from jnki.nki.isa.instruction import operand, recorded
+from jnki.nki.isa.rules import check_priority
 from jnki.record.recorder import Recorder, current
 
 

@@ -4,7 +4,7 @@ from jnki.dialects.calls import publish
 from jnki.dialects.missing import missing
 from jnki.nki.errors import NkiValidationError
 from jnki.nki.hints import HINTS
-from jnki.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
+from jnki.nki.isa.data_movement import dma_compute, dma_copy, dma_transpose, iota, memset, tensor_copy
 from jnki.nki.isa.enums import (
     dge_mode,
     dma_engine,
@@ -21,9 +21,16 @@ from jnki.nki.isa.enums import (
 )
 from jnki.nki.isa.instruction import NkiInstruction
 from jnki.nki.isa.on_cores import core_barrier, sendrecv
-from jnki.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds, tensor_partition_reduce
-from jnki.nki.isa.on_scalar import activation, activation_reduce
-from jnki.nki.isa.on_tensor import nc_matmul, nc_transpose
+from jnki.nki.isa.on_gpsimd import (
+    affine_select,
+    local_gather,
+    nc_n_gather,
+    nonzero_with_count,
+    sequence_bounds,
+    tensor_partition_reduce,
+)
+from jnki.nki.isa.on_scalar import activate2, activation, activation_reduce
+from jnki.nki.isa.on_tensor import nc_matmul, nc_matmul_mx, nc_transpose
 from jnki.nki.isa.on_vector import (
     bn_aggr,
     bn_stats,
@@ -34,6 +41,7 @@ from jnki.nki.isa.on_vector import (
     tensor_tensor,
     tensor_tensor_scan,
 )
+from jnki.nki.isa.on_vector_registers import exponential, quantize_mx, tensor_scalar_cumulative, tensor_scalar_reduce
 from jnki.nki.isa.on_vector_selections import (
     max8,
     nc_find_index8,
@@ -43,6 +51,7 @@ from jnki.nki.isa.on_vector_selections import (
     select_reduce,
     tensor_copy_predicated,
 )
+from jnki.nki.isa.random_numbers import dropout, rand2, rand_get_state, rand_set_state, rng, set_rng_seed
 from jnki.nki.isa.registers import register_alloc, register_load, register_move, register_store
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
 from jnki.nki.not_yet import GONE_FROM_ISA, ISA
@@ -52,6 +61,7 @@ __all__ = [
     "NkiInstruction",
     "NkiValidationError",
     "VirtualRegister",
+    "activate2",
     "activation",
     "activation_reduce",
     "affine_select",
@@ -59,9 +69,13 @@ __all__ = [
     "bn_stats",
     "core_barrier",
     "dge_mode",
+    "dma_compute",
     "dma_copy",
     "dma_engine",
+    "dma_transpose",
+    "dropout",
     "engine",
+    "exponential",
     "get_nc_sub_version",
     "get_nc_version",
     "gpsimd_engine",
@@ -73,10 +87,17 @@ __all__ = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_matmul_mx",
+    "nc_n_gather",
     "nc_stream_shuffle",
     "nc_transpose",
     "nc_version",
+    "nonzero_with_count",
     "oob_mode",
+    "quantize_mx",
+    "rand2",
+    "rand_get_state",
+    "rand_set_state",
     "range_select",
     "reciprocal",
     "reduce_cmd",
@@ -84,17 +105,21 @@ __all__ = [
     "register_load",
     "register_move",
     "register_store",
+    "rng",
     "scalar_engine",
     "scalar_tensor_tensor",
     "select_reduce",
     "sendrecv",
     "sequence_bounds",
+    "set_rng_seed",
     "tensor_copy",
     "tensor_copy_predicated",
     "tensor_engine",
     "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",
+    "tensor_scalar_cumulative",
+    "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
     "unknown_engine",
@@ -102,13 +127,18 @@ __all__ = [
 ]
 
 _FUNCTIONS = [
+    "activate2",
     "activation",
     "activation_reduce",
     "affine_select",
     "bn_aggr",
     "bn_stats",
     "core_barrier",
+    "dma_compute",
     "dma_copy",
+    "dma_transpose",
+    "dropout",
+    "exponential",
     "get_nc_sub_version",
     "get_nc_version",
     "iota",
@@ -118,23 +148,34 @@ _FUNCTIONS = [
     "nc_find_index8",
     "nc_match_replace8",
     "nc_matmul",
+    "nc_matmul_mx",
+    "nc_n_gather",
     "nc_stream_shuffle",
     "nc_transpose",
+    "nonzero_with_count",
+    "quantize_mx",
+    "rand2",
+    "rand_get_state",
+    "rand_set_state",
     "range_select",
     "reciprocal",
     "register_alloc",
     "register_load",
     "register_move",
     "register_store",
+    "rng",
     "scalar_tensor_tensor",
     "select_reduce",
     "sendrecv",
     "sequence_bounds",
+    "set_rng_seed",
     "tensor_copy",
     "tensor_copy_predicated",
     "tensor_partition_reduce",
     "tensor_reduce",
     "tensor_scalar",
+    "tensor_scalar_cumulative",
+    "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
 ]

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jnki.access import strided
-from jnki.access.access import Access, Dim
-from jnki.access.affine import Affine
+from jnki.access.access import Access
 from jnki.access.buffer import Space
-from jnki.access.index import Index
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
+from jnki.isa.dma.dma_compute import make as make_compute
 from jnki.isa.dma.dma_copy import make as make_dma
+from jnki.isa.dma.dma_transpose import make as make_transpose
+from jnki.isa.dma.dma_transpose import permutation_of
+from jnki.isa.gpsimd.affine_pattern import expression
 from jnki.isa.gpsimd.iota import Iota
+from jnki.isa.rule_set import RuleSet
 from jnki.isa.vector.memset import Memset
 from jnki.isa.vector.tensor_copy import TensorCopy
-from jnki.nki.isa.enums import core_member, dge_mode, engine, member, oob_mode
+from jnki.nki.isa.enums import core_member, dge_mode, engine, oob_mode
 from jnki.nki.isa.instruction import NkiInstruction, emitted, operand, recorded
 from jnki.nki.isa.rules import check_counts, check_memory, check_partitions
 from jnki.record.recorder import current
@@ -53,41 +55,93 @@ def dma_copy(
         check_memory("dma_copy", argument, access, Space.HBM, Space.SBUF)
     skips = core_member(oob_mode, _OobMode, "dma_copy", "oob_mode")
     generation = core_member(dge_mode, _DgeMode, "dma_copy", "dge_mode")
-    _check_trigger(engine, dge_mode)
-    check_priority("dma_copy", priority)
-    return emitted(make_dma(to, source, None, None, skips, generation, recorder.target), name)
+    copy = make_dma(
+        to,
+        source,
+        None,
+        None,
+        skips,
+        generation,
+        recorder.target,
+        engine=core_member(engine, _Engine, "dma_copy", "engine"),
+        priority=priority,
+        rules=RuleSet.current,
+    )
+    return emitted(copy, name)
 
 
-def _check_trigger(given: Any, mode: Any) -> None:
-    trigger, generation = member(given, _Engine, "dma_copy", "engine"), member(mode, _DgeMode, "dma_copy", "dge_mode")
-    if trigger is _Engine.unknown:
-        return
-    if generation is not _DgeMode.hwdge or trigger not in (_Engine.sync, _Engine.scalar):
-        raise RuleError(
-            "dma_copy.engine",
-            "dma_copy: an engine triggers descriptors that hardware generates",
-            given=f"engine.{trigger.name} with dge_mode.{generation.name}",
-            allowed="engine.sync or engine.scalar with dge_mode.hwdge, or engine.unknown",
-        )
+def dma_transpose(
+    dst: Any,
+    src: Any,
+    axes: Sequence[int] | None = None,
+    priority: int | None = None,
+    dge_mode: dge_mode = dge_mode.unknown,
+    oob_mode: oob_mode = oob_mode.error,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes a tensor with its axes permuted.
 
-
-def check_priority(function: str, priority: Any) -> None:
-    """The priority of a DMA is one that the target has.
+    Args:
+        dst: in SBUF, of the permuted shape and the type of `src`.
+        src: of rank 2, 3 or 4 in HBM or SBUF; it may have an index of run time.
+        axes: (1, 0), (2, 1, 0) or (3, 1, 2, 0), the only one for each rank.
+        priority: of the DMA, 0 to 3, on NeuronCore-v4 and newer; it changes no value.
+        dge_mode: who generates the descriptors; it decides what is legal.
+        oob_mode: whether an index out of bounds faults or leaves `dst` as it was.
 
     Raises:
-        RuleError: `<function>.priority`.
+        RuleError: docs/isa/dma/dma_transpose.md has the rules.
     """
-    count = current(f"nisa.{function}").target.dma_priority_count
-    if priority is None:
-        return
-    if count is None or isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority < count:
-        target = current(f"nisa.{function}").target
+    function = "dma_transpose"
+    recorder = current(f"nisa.{function}")
+    to, source = operand(dst, function, "dst"), operand(src, function, "src")
+    check_partitions(function, dst=to, src=source)
+    permutation_of(source.shape, axes)
+    transpose = make_transpose(
+        to,
+        source,
+        None,
+        core_member(dge_mode, _DgeMode, function, "dge_mode"),
+        recorder.target,
+        oob=core_member(oob_mode, _OobMode, function, "oob_mode"),
+        priority=priority,
+        rules=RuleSet.current,
+    )
+    return emitted(transpose, name)
+
+
+def dma_compute(
+    dst: Any,
+    srcs: Sequence[Any],
+    reduce_op: Any,
+    scales: Sequence[float] | None = None,
+    unique_indices: bool = True,
+    oob_mode: oob_mode = oob_mode.error,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes the sum of up to 16 tensors, in float32; with an index of run time, adds rows to rows.
+
+    Args:
+        dst: in HBM or SBUF.
+        srcs: equally many elements each, in HBM or SBUF, of any types.
+        reduce_op: `nl.add`.
+        scales: None, or 1.0 for each.
+        unique_indices: that no row is named twice: a promise.
+        oob_mode: whether an index out of bounds faults or moves nothing.
+
+    Raises:
+        RuleError: docs/isa/dma/dma_compute.md has the rules.
+    """
+    function = "dma_compute"
+    recorder = current(f"nisa.{function}")
+    if not isinstance(srcs, (list, tuple)):
         raise RuleError(
-            f"{function}.priority",
-            f"{function}: there is no such priority",
-            given=f"{priority!r} on {target.name}",
-            allowed="None" if count is None else f"None, or 0 to {count - 1}",
+            f"{function}.srcs", f"{function}: 'srcs' is a list", given=type(srcs).__name__, allowed="[src, ...]"
         )
+    to, sources = operand(dst, function, "dst"), [operand(src, function, f"srcs[{k}]") for k, src in enumerate(srcs)]
+    check_partitions(function, dst=to, **{f"src{k}": source for k, source in enumerate(sources)})
+    skips = core_member(oob_mode, _OobMode, function, "oob_mode")
+    return emitted(make_compute(to, sources, reduce_op, scales, unique_indices, skips, recorder.target), name)
 
 
 def tensor_copy(dst: Any, src: Any, engine: engine = engine.unknown, name: str | None = None) -> NkiInstruction:
@@ -132,45 +186,23 @@ def memset(dst: Any, value: Any, engine: engine = engine.unknown, name: str | No
 
 
 def iota(
-    dst: Any, pattern: Sequence[Sequence[int]], offset: int = 0, channel_multiplier: int = 0, name: str | None = None
+    dst: Any, pattern: Sequence[Sequence[int]], offset: Any = 0, channel_multiplier: int = 0, name: str | None = None
 ) -> NkiInstruction:
     """Writes `offset + p * channel_multiplier + sum(step * place)` in 32-bit integers, cast to the type of `dst`.
 
     Args:
         dst: `[P, F...]` in SBUF.
         pattern: up to four `[step, count]`, slowest first, whose counts make up the free elements of a partition.
-        offset: an integer.
+        offset: an integer, or a register.
         channel_multiplier: what each partition adds.
     """
     to = operand(dst, "iota", "dst")
-    expression = affine(to, pattern, offset, channel_multiplier, "iota")
-    flat = strided.reshape(to, expression.shape) if to.shape != expression.shape else to
-    return recorded(Iota(dst=flat, expr=expression.value, location=user_location()), name)
+    check_partitions("iota", dst=to)
+    number, at_run_time = affine_offset(offset)
+    value = expression("iota", pattern, number, channel_multiplier, to.shape[0])
+    return recorded(Iota(dst=to, expr=value, offset=at_run_time, location=user_location()), name)
 
 
-def affine(tile: Access, pattern: Any, offset: Any, channel_multiplier: Any, function: str) -> Index:
-    """The affine value of each place of a tile: of its shape, or of `[P, *counts]` where no steps make that.
-
-    Raises:
-        RuleError: `<function>.pattern`, where the counts do not make up the free elements.
-    """
-    pairs = [(int(step), int(count)) for step, count in pattern]
-    size = 1
-    for _, count in pairs:
-        size *= count
-    partitions = tile.shape[0]
-    if not 1 <= len(pairs) <= 4 or size * partitions != tile.size:
-        raise RuleError(
-            f"{function}.pattern",
-            f"{function}: the counts of the pattern do not make up the free elements of the tile",
-            given=f"{[list(pair) for pair in pairs]} for {list(tile.shape)}",
-            allowed=f"up to four pairs whose counts make up {tile.size // max(partitions, 1)}",
-        )
-    if not isinstance(offset, int):
-        raise RuleError(
-            f"{function}.offset", f"{function}: 'offset' must be an integer", given=repr(offset)[:80], allowed="an int"
-        )
-    dims = tuple(Dim(step, count) for step, count in pairs)
-    dims = strided.reshaped_dims(dims, tile.shape[1:]) or dims
-    steps = (int(channel_multiplier), *(dim.step for dim in dims))
-    return Index(Affine(offset), steps, (partitions, *(dim.count for dim in dims)))
+def affine_offset(offset: Any) -> tuple[Any, Access | None]:
+    """An offset as a number, and what is added to it at run time: a register, or one element in SBUF."""
+    return (0, offset.access) if hasattr(offset, "access") else (offset, None)

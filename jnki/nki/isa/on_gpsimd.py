@@ -3,28 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jnki.access import strided
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
-from jnki.isa.gpsimd.affine_select import AffineSelect, as_predicate
+from jnki.isa.gpsimd.affine_pattern import expression
+from jnki.isa.gpsimd.affine_select import COMPARISONS, AffineSelect
 from jnki.isa.gpsimd.local_gather import LocalGather, counts
+from jnki.isa.gpsimd.nc_n_gather import NcNGather
+from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce
 from jnki.isa.operators import name_of, operator
-from jnki.nki.isa.data_movement import affine
+from jnki.nki.isa.data_movement import affine_offset
 from jnki.nki.isa.instruction import NkiInstruction, operand, recorded
 from jnki.nki.isa.rules import check_partitions
 from jnki.nki.language.binary import equal
 from jnki.source import user_location
-
-_COMPARE = {
-    "equal": lambda index: index == 0,
-    "not_equal": lambda index: index != 0,
-    "greater": lambda index: index > 0,
-    "greater_equal": lambda index: index >= 0,
-    "less": lambda index: index < 0,
-    "less_equal": lambda index: index <= 0,
-}
 
 
 def affine_select(
@@ -34,7 +27,7 @@ def affine_select(
     on_true_tile: Any,
     on_false_value: float,
     cmp_op: Any = equal,
-    offset: int = 0,
+    offset: Any = 0,
     name: str | None = None,
 ) -> NkiInstruction:
     """Writes elements of a tile where an affine value of their place compares with 0, and a number elsewhere.
@@ -47,27 +40,72 @@ def affine_select(
         channel_multiplier: what each partition adds.
         on_false_value: a number.
         cmp_op: a comparison, such as `nl.greater_equal`.
-        offset: an integer.
+        offset: an integer, or a register.
     """
     function = "affine_select"
     to, source = operand(dst, function, "dst"), operand(on_true_tile, function, "on_true_tile")
     check_partitions(function, dst=to, on_true_tile=source)
-    compare = _COMPARE.get(name_of(cmp_op) or "")
-    if compare is None:
+    compare = name_of(cmp_op) or ""
+    if compare not in COMPARISONS:
         raise RuleError(
             f"{function}.cmp_op",
             f"{function}: 'cmp_op' is no comparison",
             given=getattr(cmp_op, "__name__", repr(cmp_op)),
-            allowed=", ".join(_COMPARE),
+            allowed=", ".join(COMPARISONS),
         )
-    value = affine(source, pattern, offset, channel_multiplier, function)
-    flat = source if source.shape == value.shape else strided.reshape(source, value.shape)
+    number, at_run_time = affine_offset(offset)
     instruction = AffineSelect(
-        dst=to if to.shape == flat.shape else strided.reshape(to, flat.shape),
-        on_true=flat,
+        dst=to,
+        on_true=source,
         on_false=float(as_number(function, on_false_value)),
-        pred=as_predicate(compare(value)),
+        expr=expression(function, pattern, number, channel_multiplier, source.shape[0]),
+        cmp_op=compare,
+        offset=at_run_time,
         location=user_location(),
+    )
+    return recorded(instruction, name)
+
+
+def nc_n_gather(dst: Any, data: Any, indices: Any, name: str | None = None) -> NkiInstruction:
+    """Writes elements that each partition picks of its own.
+
+    Args:
+        dst: `[P, I...]` of the type of `data`.
+        data: `[P, F...]` in SBUF; its free axes are taken as one.
+        indices: `[P, I...]` of uint32 in SBUF. One that is out of bounds is a fault.
+    """
+    function = "nc_n_gather"
+    to, source, places = (
+        operand(tensor, function, argument) for tensor, argument in ((dst, "dst"), (data, "data"), (indices, "indices"))
+    )
+    check_partitions(function, dst=to, data=source, indices=places)
+    return recorded(NcNGather(dst=to, data=source, indices=places, location=user_location()), name)
+
+
+def nonzero_with_count(
+    dst: Any, src: Any, index_offset: int = 0, padding_val: int = -1, name: str | None = None
+) -> NkiInstruction:
+    """Writes the places of nonzero elements, padding, and last their number, in partitions 0, 16, ..., 112.
+
+    Args:
+        dst: `[P, T + 1]` of int32 in SBUF.
+        src: `[P, T]` of float32 or int32 in SBUF.
+        index_offset: what each place is larger by.
+        padding_val: what stands between the places and the count.
+    """
+    function = "nonzero_with_count"
+    to, source = operand(dst, function, "dst"), operand(src, function, "src")
+    check_partitions(function, dst=to, src=source)
+    offset, padding = (as_number(function, value) for value in (index_offset, padding_val))
+    if not isinstance(offset, int) or not isinstance(padding, int):
+        raise RuleError(
+            f"{function}.integers",
+            f"{function}: 'index_offset' and 'padding_val' are integers",
+            given=f"{index_offset!r}, {padding_val!r}",
+            allowed="integers of 32 bits",
+        )
+    instruction = NonzeroWithCount(
+        dst=to, src=source, index_offset=offset, padding_val=padding, location=user_location()
     )
     return recorded(instruction, name)
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from jnki.access.access import Access
-from jnki.errors import RuleError
 from jnki.isa.operands import as_column
 from jnki.isa.operators import operator
+from jnki.isa.scalar.activate2 import Activate2, function_name, pair_operator
 from jnki.isa.scalar.activation import Activation
 from jnki.isa.scalar.activation_reduce import ActivationReduce
 from jnki.isa.scalar.activations import activation_function
@@ -16,7 +15,6 @@ from jnki.nki.isa.rules import check_partitions
 from jnki.record.recorder import current
 from jnki.source import user_location
 from jnki.tiles.elementwise import accumulator
-from jnki.tiles.tensor import Tensor
 
 _ReduceCmd = reduce_cmd
 
@@ -92,7 +90,7 @@ def _activation(
         dst=to,
         data=source,
         op=activation_function(op, function).name,
-        bias=_bias(bias, rank, function),
+        bias=None if bias is None else column_or_number(bias, rank, function),
         scale=column_or_number(scale, rank, function),
         reduce_op=None if reduce_op is None else operator(reduce_op, function, "reduce_op").name,
         reduce_cmd=does,
@@ -103,14 +101,62 @@ def _activation(
     return recorded(instruction, name)
 
 
-def _bias(bias: Any, rank: int, function: str) -> Access | None:
-    if bias is None or isinstance(bias, Tensor):
-        return None if bias is None else as_column(bias.access, rank)
-    if isinstance(bias, (int, float)) and bias == 0:
-        return None
-    raise RuleError(
-        "err_activation_bias_invalid_type",
-        f"{function}: a bias that is a number other than 0 is not modelled",
-        given=repr(bias)[:80],
-        allowed="a [P, 1] tile",
+def activate2(
+    dst: Any,
+    op: Any,
+    data: Any,
+    imm0: Any,
+    imm1: Any,
+    op0: Any,
+    op1: Any,
+    relu_param: Any = 0.0,
+    reverse0: bool = False,
+    reverse1: bool = False,
+    reduce_op: Any = None,
+    reduce_res: Any = None,
+    reduce_cmd: reduce_cmd = reduce_cmd.idle,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes `op((data <op0> imm0) <op1> imm1)`, on NeuronCore-v4 and newer.
+
+    Args:
+        dst, data: `[P, F...]` with the same partitions and equally many elements in each.
+        op: an activation function, or `nl.prelu`.
+        imm0, imm1: numbers, or `[P, 1]`.
+        op0, op1: operators, or `nl.bypass`.
+        relu_param: the slope of `nl.prelu` below zero.
+        reverse0, reverse1: whether the number stands on the left.
+        reduce_op: what reduces the results along the free axes into the accumulator registers.
+        reduce_res: `[P, 1]`, which the registers are read out to.
+        reduce_cmd: what happens to the registers.
+
+    Raises:
+        RuleError: docs/isa/scalar/activate2.md has the rules.
+    """
+    function = "activate2"
+    recorder = current(f"nisa.{function}")
+    to, source = operand(dst, function, "dst"), operand(data, function, "data")
+    check_partitions(function, dst=to, data=source)
+    rank = len(source.dims)
+    first, second, slope = (column_or_number(value, rank, function) for value in (imm0, imm1, relu_param))
+    result = None if reduce_res is None else as_column(operand(reduce_res, function, "reduce_res"), rank)
+    does = core_member(reduce_cmd, _ReduceCmd, function, "reduce_cmd")
+    uses_registers = does.name != "idle" or result is not None
+    instruction = Activate2(
+        dst=to,
+        data=source,
+        op=function_name(op),
+        imm0=first,
+        imm1=second,
+        op0=pair_operator(op0, "op0"),
+        op1=pair_operator(op1, "op1"),
+        relu_param=slope,
+        reverse0=bool(reverse0),
+        reverse1=bool(reverse1),
+        reduce_op=None if reduce_op is None else operator(reduce_op, function, "reduce_op").name,
+        reduce_cmd=does,
+        reduce_res=result,
+        accumulator=accumulator(recorder, source, "activation_accumulator") if uses_registers else None,
+        location=user_location(),
     )
+    return recorded(instruction, name)

@@ -4,8 +4,10 @@ from typing import Any
 
 from jnki.access.buffer import Space
 from jnki.errors import RuleError
+from jnki.isa.rule_set import RuleSet
 from jnki.isa.tensor.nc_matmul import make as make_matmul
 from jnki.isa.tensor.nc_matmul import perf_mode_named
+from jnki.isa.tensor.nc_matmul_mx import make as make_matmul_mx
 from jnki.isa.tensor.nc_transpose import NcTranspose
 from jnki.nki.isa.enums import core_member, engine, matmul_perf_mode, member
 from jnki.nki.isa.instruction import NkiInstruction, emitted, operand, recorded
@@ -69,6 +71,59 @@ def nc_matmul(
         tile_position=tile_position or (),
         tile_size=tile_size or (),
         perf_mode=perf_mode_named(mode),
+        rules=RuleSet.current,
+    )
+    return emitted(matmul, name)
+
+
+def nc_matmul_mx(
+    dst: Any,
+    stationary: Any,
+    moving: Any,
+    stationary_scale: Any,
+    moving_scale: Any,
+    tile_position: Any = None,
+    tile_size: Any = None,
+    accumulate: bool | None = None,
+    name: str | None = None,
+) -> NkiInstruction:
+    """Writes the product of two matrices in an MX format to PSUM, or adds it to what is there.
+
+    Args:
+        dst: `[M, N]` in PSUM.
+        stationary, moving: `[K, M]` and `[K, N]` in SBUF, of an x4 type.
+        stationary_scale, moving_scale: the scales of their groups, uint8 or float8_e8m0fnu.
+        tile_position, tile_size: which rows of the engine are used.
+        accumulate: see `nc_matmul`.
+
+    Raises:
+        RuleError: docs/isa/tensor/nc_matmul_mx.md has the rules.
+    """
+    function = "nc_matmul_mx"
+    recorder = current(f"nisa.{function}")
+    to, x, y, x_scale, y_scale = (
+        operand(tensor, function, argument)
+        for tensor, argument in (
+            (dst, "dst"),
+            (stationary, "stationary"),
+            (moving, "moving"),
+            (stationary_scale, "stationary_scale"),
+            (moving_scale, "moving_scale"),
+        )
+    )
+    check_memory(function, "dst", to, Space.PSUM)
+    check_partitions(function, dst=to, stationary=x, moving=y)
+    adds = recorder.adds_in_psum(to) if accumulate is None else bool(accumulate)
+    matmul = make_matmul_mx(
+        to,
+        x,
+        y,
+        x_scale,
+        y_scale,
+        recorder.target,
+        accumulate=adds,
+        tile_position=tile_position or (),
+        tile_size=tile_size or (),
     )
     return emitted(matmul, name)
 

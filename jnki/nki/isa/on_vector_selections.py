@@ -172,7 +172,7 @@ def nc_find_index8(dst: Any, data: Any, vals: Any, name: str | None = None) -> N
         operand(tensor, function, argument) for tensor, argument in ((dst, "dst"), (data, "data"), (vals, "vals"))
     )
     check_partitions(function, dst=to, data=source, vals=values)
-    return recorded(NcFindIndex8(dst=to, data=source, vals=values, location=user_location()), name)
+    return recorded(NcFindIndex8(dst=to, data=source, vals=values, successive=True, location=user_location()), name)
 
 
 def nc_match_replace8(
@@ -196,6 +196,7 @@ def nc_match_replace8(
         data=source,
         vals=values,
         imm=float(as_number(function, imm)),
+        last_first=True,
         dst_idx=None if dst_idx is None else operand(dst_idx, function, "dst_idx"),
         location=user_location(),
     )

@@ -4,6 +4,8 @@ from jnki.dialects.calls import publish
 from jnki.dialects.missing import missing
 from jnki.nki.hints import HINTS
 from jnki.nki.language.binary import (
+    abs_max,
+    abs_min,
     add,
     bitwise_and,
     bitwise_or,
@@ -44,8 +46,13 @@ from jnki.nki.language.dtypes import (
     DType,
     bfloat16,
     bool_,
+    float4_e2m1fn_x4,
     float8_e4m3,
+    float8_e4m3fn,
+    float8_e4m3fn_x4,
     float8_e5m2,
+    float8_e5m2_x4,
+    float8_e8m0fnu,
     float16,
     float32,
     int8,
@@ -67,6 +74,7 @@ from jnki.nki.language.elementwise import (
     floor,
     gelu,
     gelu_apprx_sigmoid,
+    gelu_apprx_sigmoid_dx,
     gelu_apprx_tanh,
     gelu_dx,
     invert,
@@ -118,6 +126,7 @@ from jnki.nki.language.moves import (
 )
 from jnki.nki.language.objects import NKIObject
 from jnki.nki.language.printing import device_print
+from jnki.nki.language.random_numbers import dropout, rand, random_seed
 from jnki.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.nki.language.tensor import NkiTensor
 from jnki.nki.language.tile_size import tile_size
@@ -132,6 +141,8 @@ __all__ = [
     "NKIObject",
     "NkiTensor",
     "abs",
+    "abs_max",
+    "abs_min",
     "add",
     "affine_range",
     "all",
@@ -149,6 +160,7 @@ __all__ = [
     "cos",
     "device_print",
     "divide",
+    "dropout",
     "ds",
     "dynamic_range",
     "empty_like",
@@ -157,8 +169,13 @@ __all__ = [
     "erf_dx",
     "exp",
     "expand_dims",
+    "float4_e2m1fn_x4",
     "float8_e4m3",
+    "float8_e4m3fn",
+    "float8_e4m3fn_x4",
     "float8_e5m2",
+    "float8_e5m2_x4",
+    "float8_e8m0fnu",
     "float16",
     "float32",
     "floor",
@@ -168,6 +185,7 @@ __all__ = [
     "gather_flattened",
     "gelu",
     "gelu_apprx_sigmoid",
+    "gelu_apprx_sigmoid_dx",
     "gelu_apprx_tanh",
     "gelu_dx",
     "greater",
@@ -213,6 +231,8 @@ __all__ = [
     "program_id",
     "program_ndim",
     "psum",
+    "rand",
+    "random_seed",
     "range",
     "reciprocal",
     "relu",

@@ -61,6 +61,8 @@ divide = _operator("divide", "`x / y`; of two integers it is a float32, unless `
 maximum = _operator("maximum", "The larger one of `x` and `y`.")
 minimum = _operator("minimum", "The smaller one of `x` and `y`.")
 power = _operator("power", "`x` to the power of `y`.")
+abs_max = _operator("abs_max", "The larger one of `abs(x)` and `abs(y)`.")
+abs_min = _operator("abs_min", "The smaller one of `abs(x)` and `abs(y)`.")
 
 mod = _remainder("mod", "What is left of `x / y` rounded down: it has the sign of `y`, as Python's `%`.")
 fmod = _remainder("fmod", "What is left of `x / y` rounded towards zero: it has the sign of `x`.")

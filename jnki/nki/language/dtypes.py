@@ -23,7 +23,7 @@ def dtype_of(kind: ElementType) -> DType:
     return _BY_NAME[kind.name]
 
 
-_BY_NAME = {kind.name: DType(kind.name) for kind in dtypes.ALL}
+_BY_NAME = {kind.name: DType(kind.name) for kind in dtypes.EVERY}
 
 
 def type_named(dtype: Any) -> ElementType:
@@ -32,7 +32,7 @@ def type_named(dtype: Any) -> ElementType:
     Raises:
         TypeError: there is no such element type.
     """
-    return element_type(str(dtype) if isinstance(dtype, DType) else dtype)
+    return element_type(str(dtype) if isinstance(dtype, DType) else dtype, dtypes.EVERY)
 
 
 bool_ = _BY_NAME["bool"]
@@ -48,3 +48,8 @@ bfloat16 = _BY_NAME["bfloat16"]
 tfloat32 = _BY_NAME["tfloat32"]
 float8_e4m3 = _BY_NAME["float8_e4m3"]
 float8_e5m2 = _BY_NAME["float8_e5m2"]
+float8_e4m3fn = _BY_NAME["float8_e4m3fn"]
+float8_e8m0fnu = _BY_NAME["float8_e8m0fnu"]
+float8_e5m2_x4 = _BY_NAME["float8_e5m2_x4"]
+float8_e4m3fn_x4 = _BY_NAME["float8_e4m3fn_x4"]
+float4_e2m1fn_x4 = _BY_NAME["float4_e2m1fn_x4"]

@@ -93,7 +93,8 @@ class Encoded:
         indirect: Any = access.indirect
         if indirect is not None:
             index = self._access(indirect.index)
-            indirect = index, indirect.step, indirect.axis, indirect.size, indirect.is_vector, indirect.walks_axis
+            kind = indirect.is_vector, indirect.walks_axis, indirect.columns
+            indirect = index, indirect.step, indirect.axis, indirect.size, *kind
         unchecked = tuple((self._affine(b.base), b.steps, b.axis, b.size) for b in access.unchecked)
         return (
             self._buffer(buffer),
