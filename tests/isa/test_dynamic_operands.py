@@ -28,6 +28,7 @@ X, Y = sbuf("x"), psum("y")
 INSTRUCTIONS = {
     "memset": lambda m, r, w: jnki.memset(m, dst=at(X, w), value=2.0),
     "tensor_copy": lambda m, r, w: jnki.tensor_copy(m, dst=at(Y, w), src=at(X, r, 2)),
+    "dma_copy": lambda m, r, w: jnki.dma_copy(m, dst=at(sbuf("z"), w), src=at(X, r)),
     "tensor_tensor": lambda m, r, w: jnki.tensor_tensor(m, dst=at(X, w), data1=at(X, r), data2=at(Y, w), op="add"),
     "tensor_scalar": lambda m, r, w: jnki.tensor_scalar(
         m, dst=at(Y, w, 2), data=at(X, r), op0="multiply", operand0=at(X, w, width=1)

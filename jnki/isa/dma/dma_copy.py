@@ -21,7 +21,7 @@ from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import row_indices
-from jnki.isa.rules import check_partitions
+from jnki.isa.rules import check_offset, check_partitions
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.row_faults import Rows, first_fault
@@ -84,15 +84,22 @@ class DmaCopy(Instruction):
                     allowed="hbm | sbuf",
                 )
             if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
-                raise self.error(
-                    "err_indirect_indices_are_not_supported_with_nki_api",
-                    f"'{operand}' has an indirect index on chip",
-                    given=str(access.buffer),
-                    allowed="an indirect index on a tensor in hbm",
-                )
+                if access.indirect.is_vector:
+                    raise self.index_on_chip(operand)
+                check_offset(self, operand, access)
             for part, tile in zip((operand, f"{operand}'s index"), access.accesses()):
                 if tile.buffer.space is Space.SBUF:
                     check_partitions(self, part, tile, target)  # C3
+
+    def index_on_chip(self, operand: str) -> RuleError:
+        """The error of an operand on chip that an index tile names rows of; the legacy dialect has no index there."""
+        access: Access = getattr(self, operand)
+        return self.error(
+            "err_indirect_indices_are_not_supported_with_nki_api",
+            f"'{operand}' has an indirect index on chip",
+            given=str(access.buffer),
+            allowed="an indirect index on a tensor in hbm",
+        )
 
     def _check_element_counts(self) -> None:
         if self.src.size != self.dst.size:  # C2

@@ -41,7 +41,11 @@ def dma_copy(
     """
     recorder = current("nisa.dma_copy")
     to, source = as_tensor(dst, "dma_copy", "dst").access, as_tensor(src, "dma_copy", "src").access
-    recorder.emit(make_dma(to, source, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, recorder.target))
+    copy = make_dma(to, source, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, recorder.target)
+    for name, access in copy.operands().items():
+        if access.indirect is not None and access.buffer.space.on_chip:
+            raise copy.index_on_chip(name)
+    recorder.emit(copy)
 
 
 def dma_transpose(
