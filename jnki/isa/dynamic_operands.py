@@ -45,6 +45,8 @@ def run_with_offsets(instruction: Any, execute: Execute, memory: DeviceMemory, a
     inside: Any = True
     here = at
     for name, access in moved.items():
+        if access.indirect is not None and access.indirect.is_vector:
+            raise not_modelled(f"an index for each row on '{name}' of {instruction.name}")
         offset = _offset(memory, access, at)
         symbol, trips_are_known = _symbol(access, f"offset of {name}")
         if trips_are_known:

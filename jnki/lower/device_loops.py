@@ -92,13 +92,15 @@ def _at_most(
 
     def body(carry: Any, _: Any) -> Any:
         sent, state, fault = carry
-        arrays = _arrived(sent)
-        runs = holds(arrays, state, fault, outer)
-        around = outer.replacing({b: _only_if(runs, outer.as_held(b)) for b in read if b in outer})
-        after, later, found = step(tuple(_only_if(runs, a) for a in arrays), state, fault, around)
-        kept = tuple(chosen(runs, a, b) for a, b in zip(after, arrays))
-        state, fault = jax.tree.map(lambda a, b: jnp.where(runs, a, b), (later, found), (state, fault))
-        return varying_over(axes, (_sent(kept), state, fault)), None
+        runs = holds(_arrived(sent), state, fault, outer)
+
+        def another() -> Any:
+            around = outer.replacing({b: _only_if(runs, outer.as_held(b)) for b in read if b in outer})
+            after, later, found = step(tuple(_only_if(runs, a) for a in _arrived(sent)), state, fault, around)
+            return varying_over(axes, (_sent(after), later, found))
+
+        # In a batch both branches are taken, and a selection is made.
+        return lax.cond(runs, another, lambda: carry), None
 
     arrays, state, fault = start
     before = varying_over(axes, (_sent(arrays), state, fault))

@@ -7,6 +7,8 @@ import pytest
 
 import jnki
 from jnki import DeviceMemory, FaultError, RuleError, psum, register, sbuf
+from jnki.access.ref import resolve
+from jnki.isa import Memset
 from tests.harness import bits_of
 
 P, F, W = 4, 12, 4
@@ -133,6 +135,14 @@ def test_a_vector_is_refused():
     with pytest.raises(RuleError) as error:
         jnki.memset(memory, dst=sbuf("x")[jnki.arange(4)[:, None], sbuf("i")], value=0.0)
     assert error.value.rule == "err_indirect_indices_are_not_supported_with_nki_api"
+
+
+def test_an_index_for_each_row_is_for_instructions_that_address_rows():
+    """One that gets past the rules of an instruction does not come out as an offset."""
+    memory = DeviceMemory.of(sbuf={"x": np.zeros((4, 12), np.float32), "i": np.zeros((4, 1), np.int32)})
+    access = resolve(sbuf("x")[jnki.arange(4)[:, None], sbuf("i")], memory.buffer)
+    with pytest.raises(NotImplementedError, match="an index for each row on 'dst' of memset"):
+        Memset(dst=access, value=0.0).execute(memory)
 
 
 def test_a_mask_beside_an_offset_is_not_modelled():
