@@ -31,6 +31,15 @@ def total(x, group=WHOLE, op=nl.add):
 
 
 @nki.jit
+def reduced(x, group=WHOLE):
+    """What the ranks have together, in HBM."""
+    here, out = (nl.ndarray(x.shape, dtype=x.dtype, buffer=buffer) for buffer in (nl.hbm, nl.shared_hbm))
+    nisa.dma_copy(here, x)
+    ncc.all_reduce([here], [out], group, nl.add)
+    return out
+
+
+@nki.jit
 def matmul(x, w, group=WHOLE):
     """A product whose contraction is divided among the ranks: `x [K, M]`, `w [K, N]`."""
     product = nl.ndarray((x.shape[1], w.shape[1]), dtype=nl.float32, buffer=nl.psum)
