@@ -125,6 +125,24 @@ def loops():
         same(jax.jit(found)(np.ones((2, 4), np.float32)), np.full((8, 4), 61.0))
 
 
+def ranks():
+    """Registers hold ranks: they are offsets, and known only on the device; a ring in a loop on the device."""
+    x = RNG.standard_normal((4, 6)).astype(np.float32)
+    weights = np.arange(24, dtype=np.float32).reshape(4, 6)
+    for checks in (True, False):
+        found, own = jax.jit(spread(kernels.neighbours.over("x"), check_vma=checks))(x)
+        same(found, [[0, 2, 2, 0], [1, 3, 3, 1], [2, 0, 0, 2], [3, 1, 1, 3]])
+        same(own, x)
+        run = spread(kernels.neighbours.over("x"), check_vma=checks)
+        slope = jax.jit(jax.grad(lambda x, run=run: jnp.sum(run(x)[1] * weights)))(x)
+        same(slope, weights)
+        # Nothing that goes into the loop varies over the mesh.
+        alike, _ = jax.jit(spread(kernels.neighbours.over("x"), ONE, SPLIT, check_vma=checks))(x[:1])
+        same(alike, found)
+        sums = jax.jit(spread(kernels.fixed_rounds.over("x"), check_vma=checks))(X)
+        same(sums, np.tile(X.reshape(4, 4, 6).sum(0), (4, 1)))
+
+
 def derivatives():
     """A product with a divided contraction, a ring, a loop of gathers, against plain JAX; kept or made anew."""
     x, w = (RNG.standard_normal(shape).astype(np.float32) for shape in ((32, 5), (32, 7)))
@@ -251,6 +269,7 @@ PARTS = {
     "calls": calls,
     "meshes": meshes,
     "loops": loops,
+    "ranks": ranks,
     "derivatives": derivatives,
     "batches": batches,
     "faults": faults,
