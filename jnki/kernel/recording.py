@@ -13,6 +13,7 @@ from jnki.access.buffer import Buffer, Space
 from jnki.analysis.by_hand import check_allocated_by_hand
 from jnki.analysis.capacity import check_capacity
 from jnki.analysis.dependencies import check_dependencies
+from jnki.analysis.exchanges import check_exchanges
 from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
@@ -118,6 +119,7 @@ def record_kernel(
         # On chip, each core has memories of its own.
         for block in (before, *cores):
             check_dependencies(block)
+            check_exchanges(block)
             check_capacity(block, target)
             if Option.STACK_ALLOCATOR not in options:
                 check_allocated_by_hand(block)

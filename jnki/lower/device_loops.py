@@ -16,6 +16,7 @@ from jax import lax
 
 from jnki.access.affine import ZERO
 from jnki.access.buffer import Buffer
+from jnki.lower.across import own_ranks
 from jnki.lower.manual_axes import varying_axes, varying_over
 from jnki.lower.needs_bound import needs_bound
 from jnki.lower.plan import local_names, travelling
@@ -67,7 +68,7 @@ def _outside(loop: DeviceLoop, memory: DeviceMemory) -> tuple[list[Buffer], list
 
 
 def _while(loop: DeviceLoop, outer: DeviceMemory, holds: Any, step: Any, start: Any) -> Any:
-    axes = varying_axes(outer)
+    axes = varying_axes(outer, own_ranks((loop,)))
 
     def body(carry: Any) -> Any:
         arrays, state, fault = carry
@@ -88,7 +89,7 @@ def _while(loop: DeviceLoop, outer: DeviceMemory, holds: Any, step: Any, start: 
 def _at_most(
     loop: DeviceLoop, outer: DeviceMemory, read: list[Buffer], holds: Any, step: Any, start: Any, at: Loops
 ) -> Any:
-    axes = varying_axes(outer)
+    axes = varying_axes(outer, own_ranks((loop,)))
 
     def body(carry: Any, _: Any) -> Any:
         sent, state, fault = carry

@@ -27,9 +27,12 @@ from jnki import (
     activation,
     activation_reduce,
     affine_select,
+    all_reduce,
+    all_to_all_v,
     arange,
     bn_aggr,
     bn_stats,
+    collective_permute_implicit_reduce,
     dma_compute,
     dma_copy,
     dma_transpose,
@@ -918,5 +921,28 @@ CASES = (
         ),
         {"sbuf.y": everywhere(4, 2)},
         steps="registers.r",
+    ),
+    Case(
+        "all_reduce of one rank",
+        {"hbm.x": numbers(4, 6), "hbm.y": numbers(4, 8)},
+        lambda m: all_reduce(m, dst=hbm("y")[:, 1:7], src=hbm("x"), groups=[[0]], op="add"),
+        {"hbm.y": at((4, 8), slice(None), slice(1, 7))},
+        steps="hbm.x",
+    ),
+    Case(
+        "collective_permute_implicit_reduce of one rank",
+        {"sbuf.x": whole(4, 6), "sbuf.y": whole(4, 6), "sbuf.z": numbers(4, 6)},
+        lambda m: collective_permute_implicit_reduce(
+            m, dst=sbuf("z"), src0=sbuf("x"), src1=sbuf("y"), groups=[[0]], op="add"
+        ),
+        {"sbuf.z": everywhere(4, 6)},
+        steps="sbuf.x",
+    ),
+    Case(
+        "all_to_all_v of one rank that faults",
+        {"hbm.x": numbers(12), "hbm.y": numbers(6), "hbm.m": rows(4, 9, 7, dtype=np.uint32)},
+        lambda m: all_to_all_v(m, dst=hbm("y"), src=hbm("x"), metadata=hbm("m"), groups=[[0]]),
+        {"hbm.y": everywhere(6), "hbm.m": at((3, 1), 2)},
+        steps="hbm.m",
     ),
 )

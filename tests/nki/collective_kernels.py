@@ -31,6 +31,15 @@ def total(x, group=WHOLE, op=nl.add):
 
 
 @nki.jit
+def reduced(x, group=WHOLE):
+    """What the ranks have together, in HBM."""
+    here, out = (nl.ndarray(x.shape, dtype=x.dtype, buffer=buffer) for buffer in (nl.hbm, nl.shared_hbm))
+    nisa.dma_copy(here, x)
+    ncc.all_reduce([here], [out], group, nl.add)
+    return out
+
+
+@nki.jit
 def matmul(x, w, group=WHOLE):
     """A product whose contraction is divided among the ranks: `x [K, M]`, `w [K, N]`."""
     product = nl.ndarray((x.shape[1], w.shape[1]), dtype=nl.float32, buffer=nl.psum)
@@ -119,3 +128,39 @@ def constant_loop(x, rounds, group=WHOLE):
         ncc.collective_permute_implicit([[ring]], [[ring]], group)
     nisa.tensor_tensor(ring, ring, loaded(x), nl.add)
     return stored(ring)
+
+
+@nki.jit
+def neighbours(x, group=HALVES):
+    """The rank of the device, those whose data its ring brings it, and its own row of what all ranks have."""
+    ranks = nl.ndarray((1, 4), dtype=nl.int32, buffer=nl.shared_hbm)
+    rank = ncc.rank_id()
+    nisa.register_store(ranks[0:1, 3:4], rank)
+
+    def step(i):
+        brought = ncc.collective_permute_implicit_current_processing_rank_id(i, group)
+        tile = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+        nisa.register_store(tile, brought)
+        nisa.dma_copy(ranks.ap([[1, 1], [1, 1]], scalar_offset=i, indirect_dim=1), tile)
+
+    nl.fori_loop(0, nisa.register_alloc(2), step)
+    brought = ncc.collective_permute_implicit_current_processing_rank_id(iteration_id=1, replica_group=group)
+    nisa.register_store(ranks[0:1, 2:3], brought)
+    everyone = nl.ndarray((4, x.shape[1]), dtype=x.dtype, buffer=nl.hbm)
+    ncc.all_gather([x], [everyone], WHOLE, collective_dim=0)
+    own = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(own, everyone.select(0, rank).expand_dim(0))
+    return ranks, own
+
+
+@nki.jit
+def fixed_rounds(x, group=WHOLE):
+    """A ring in a loop on the device, between integers."""
+    sum_, here = loaded(x), loaded(x)
+
+    def step(i):
+        ncc.collective_permute_implicit([[here]], [[here]], group)
+        nisa.tensor_tensor(sum_, sum_, here, nl.add)
+
+    nl.fori_loop(0, 3, step)
+    return stored(sum_)

@@ -66,6 +66,15 @@ def meshes():
     text = refused("collectives.ranks", lambda: spread(over, out_specs=ONE, mesh=small)(X[:8]))
     assert "allowed: ranks 0 to 1, every rank in one group" in text
 
+    # A single rank, whose result does not vary either.
+    alone = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("x",))
+    narrow = np.array([[0x7FA1, 0x3F80]], np.uint16).view(jnp.bfloat16)
+    for x in (X, X.astype(np.int32)):
+        run = spread(lambda x: over(x, nki.collectives.ReplicaGroup([[0]])), out_specs=ONE, mesh=alone)
+        same(jax.jit(run)(x), 2 * x)
+    run = spread(lambda x: kernels.reduced.over("x")(x, nki.collectives.ReplicaGroup([[0]])), SPLIT, ONE, alone)
+    same(np.asarray(jax.jit(run)(narrow)).view(np.uint16), narrow.view(np.uint16))
+
     square = mesh_of(("x", "y"), (2, 2))
     both = PartitionSpec(("x", "y"))
     same(jax.jit(spread(kernels.total.over("x", "y"), both, ONE, square))(X), wanted)
@@ -108,12 +117,30 @@ def loops():
         part += step % 7
         if step % 50 == 0:
             wanted = np.roll(wanted, 1, axis=0)
-    same(spread(lambda x: kernels.odd_steps.over("x")(x, steps))(X), wanted.reshape(16, 6))
+    same(jax.jit(spread(lambda x: kernels.odd_steps.over("x")(x, steps)))(X), wanted.reshape(16, 6))
 
     # Nothing that goes into the loop varies over the mesh.
     for checks in (True, False):
         found = spread(lambda x: kernels.constant_loop.over("x")(x, 60), ONE, SPLIT, check_vma=checks)
         same(jax.jit(found)(np.ones((2, 4), np.float32)), np.full((8, 4), 61.0))
+
+
+def ranks():
+    """Registers hold ranks: they are offsets, and known only on the device; a ring in a loop on the device."""
+    x = RNG.standard_normal((4, 6)).astype(np.float32)
+    weights = np.arange(24, dtype=np.float32).reshape(4, 6)
+    for checks in (True, False):
+        found, own = jax.jit(spread(kernels.neighbours.over("x"), check_vma=checks))(x)
+        same(found, [[0, 2, 2, 0], [1, 3, 3, 1], [2, 0, 0, 2], [3, 1, 1, 3]])
+        same(own, x)
+        run = spread(kernels.neighbours.over("x"), check_vma=checks)
+        slope = jax.jit(jax.grad(lambda x, run=run: jnp.sum(run(x)[1] * weights)))(x)
+        same(slope, weights)
+        # Nothing that goes into the loop varies over the mesh.
+        alike, _ = jax.jit(spread(kernels.neighbours.over("x"), ONE, SPLIT, check_vma=checks))(x[:1])
+        same(alike, found)
+        sums = jax.jit(spread(kernels.fixed_rounds.over("x"), check_vma=checks))(X)
+        same(sums, np.tile(X.reshape(4, 4, 6).sum(0), (4, 1)))
 
 
 def derivatives():
@@ -219,16 +246,8 @@ def faults():
     run = jax.jit(spread(kernels.exchanged.over("x").on_fault("callback"), split, split))
     data = np.arange(32, dtype=np.float32).reshape(4, 8)
     out, metadata = run(data, counts.reshape(12, 4))
-    assert (np.asarray(metadata).reshape(4, 3, 4)[:, 2] == 1).all() and np.asarray(out)[0].tolist() == [
-        0,
-        0,
-        8,
-        0,
-        16,
-        0,
-        24,
-        0,
-    ]
+    assert (np.asarray(metadata).reshape(4, 3, 4)[:, 2] == 1).all()
+    np.testing.assert_array_equal(np.asarray(out)[0], [0, 0, 8, 0, 16, 0, 24, 0])
     with_fault = lambda x, m: jax.tree.map(lambda a: a[None], kernels.exchanged.over("x").with_fault(x, m)[1])  # noqa: E731
     counts[1, 0, 2] = 3
     fault = jax.jit(spread(with_fault, split, SPLIT))(data, counts.reshape(12, 4))
@@ -250,6 +269,7 @@ PARTS = {
     "calls": calls,
     "meshes": meshes,
     "loops": loops,
+    "ranks": ranks,
     "derivatives": derivatives,
     "batches": batches,
     "faults": faults,

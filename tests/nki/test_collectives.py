@@ -21,7 +21,7 @@ X = np.arange(24, dtype=np.float32).reshape(4, 6)
 
 def test_kernels_on_four_devices():
     verdicts = verdicts_of("tests.nki.collectives_on_devices")
-    assert len(verdicts) == 7
+    assert len(verdicts) == 8
     for name, verdict in verdicts.items():
         assert verdict == "ok", f"{name}\n{verdict[-4000:]}"
 
@@ -199,13 +199,44 @@ def test_groups_compare_by_their_lists():
     assert ncc.ReplicaGroup([[0, 1]]).groups == [[0, 1]]
 
 
-def test_what_is_not_modelled_names_itself():
-    with pytest.raises(NotImplementedError, match=r"nki\.collectives\.rank_id"):
-        recorded(lambda out, **_: ncc.rank_id())
-    with pytest.raises(NotImplementedError, match="current_processing_rank_id"):
-        recorded(lambda out, **_: ncc.collective_permute_implicit_current_processing_rank_id(0, kernels.WHOLE))
+def test_two_cores_are_not_modelled_together_with_other_devices():
     with pytest.raises(NotImplementedError, match=r"nki\.collectives\.all_reduce in a kernel on 2 cores"):
         kernels.total.over("x")[2].trace(X)
+
+
+def test_a_rank_is_a_register():
+    rank = lambda out, **_: ncc.rank_id()  # noqa: E731
+    assert "rank_id(axes=('x',))" in str(recorded(rank))
+
+    @nki.jit
+    def alone(x):
+        out = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.shared_hbm)
+        rank = ncc.collective_permute_implicit_current_processing_rank_id(3, ALONE)
+        nisa.register_store(out, rank)
+        return out
+
+    assert alone(X).tolist() == [[0]]
+    with pytest.raises(NkiValidationError, match=r"collectives\.axis: rank_id"):
+        kernels.neighbours.trace(X)
+    ask = ncc.collective_permute_implicit_current_processing_rank_id
+    with pytest.raises(NkiValidationError, match=r"rank_id\.channel_id"):
+        recorded(lambda out, **_: ask(0, kernels.WHOLE, channel_id=4))
+    with pytest.raises(NkiValidationError, match=r"rank_id\.iteration_id"):
+        recorded(lambda out, **_: ask(-1, kernels.WHOLE))
+
+
+def test_loops_whose_length_devices_find_by_themselves_exchange_nothing():
+    def body(s, t, **_):
+        count = nisa.register_alloc(3)
+        nl.fori_loop(0, count, lambda i: ncc.all_reduce([s], [t], kernels.WHOLE, nl.add))
+
+    with pytest.raises(NkiValidationError) as caught:
+        recorded(lambda out, **tensors: body(**tensors))
+    assert str(caught.value).startswith(
+        "collectives.device_loop: all_reduce: each device may run the loop around this as often as it finds at run time"
+    )
+    assert caught.value.allowed == "a loop between integers"
+    recorded(lambda out, s, t, **_: nl.fori_loop(0, 3, lambda i: ncc.all_reduce([s], [t], kernels.WHOLE, nl.add)))
 
 
 def test_outside_of_a_kernel_there_is_nothing_to_exchange():

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from jnki.access.access import Access
 from jnki.access.ref import Ref
 from jnki.isa.collectives.collective import GroupCollective
-from jnki.isa.collectives.exchange import all_reduced
+from jnki.isa.collectives.exchange import all_reduced, is_single, unvarying
 from jnki.isa.collectives.functional import collective
 from jnki.isa.collectives.operator import check_operator, operator_name
 from jnki.isa.operands import load, store
@@ -42,6 +42,8 @@ class AllReduce(GroupCollective):
         if self.crosses_devices:
             self.axis_size()
             value = all_reduced(value, self.src.dtype, self.op, self.groups, self.axes)
+        elif self.groups.ranks == ((0,),) and is_single(self.axes):
+            value = unvarying(value, self.axes)
         return store(memory, self.dst, value, at)
 
 

@@ -47,6 +47,19 @@ def permuted(x: jax.Array, pairs: Sequence[tuple[int, int]], size: int, axes: Ax
     return as_bits(lambda x: lax.ppermute(x, axes, whole), x)
 
 
+def is_single(axes: Axes) -> bool:
+    """Whether this runs on a mesh whose axes have one rank."""
+    try:
+        return bool(axes) and lax.axis_size(axes) == 1
+    except NameError:
+        return False
+
+
+def unvarying(x: jax.Array, axes: Axes) -> jax.Array:
+    """The same bits on a single rank, of a type that does not vary over the axes: as what more ranks sum up has."""
+    return as_bits(lambda x: lax.psum(x, axes), x)
+
+
 # Reductions.
 
 

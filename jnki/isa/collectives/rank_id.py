@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -11,7 +12,8 @@ from jnki.access.ref import Ref
 from jnki.isa.collectives.collective import Collective
 from jnki.isa.collectives.functional import collective
 from jnki.isa.collectives.groups import Groups, groups_of
-from jnki.isa.operands import store
+from jnki.isa.operands import load, store
+from jnki.isa.registers.rules import check_register
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.target import TRN2, Target, takes_target
 
@@ -23,16 +25,16 @@ class RankId(Collective):
     It asks nobody, so devices need not run it together.
 
     Attributes:
-        dst: one element of int32 or uint32.
+        dst: a register, or one element of int32 or uint32.
         ring: None for the rank of the device itself, or the groups whose rings data goes around in.
-        steps: how often each rank has sent what it had to the next one.
+        steps: how often each rank has sent what it had to the next one; a number, or a register.
     """
 
     name: ClassVar[str] = "rank_id"
 
     dst: Access
     ring: Groups | None = None
-    steps: int = 0
+    steps: Access | int = 0
 
     @property
     def is_alone(self) -> bool:
@@ -48,15 +50,9 @@ class RankId(Collective):
                 "rank_id.dst",
                 "a rank is one integer",
                 given=f"{list(self.dst.shape)} of {self.dst.dtype}",
-                allowed="one element of int32 or uint32",
+                allowed="a register, or one element of int32 or uint32",
             )
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 0:
-            raise self.error(
-                "rank_id.iteration_id",
-                "a ring has made some number of steps",
-                given=repr(self.steps),
-                allowed="0, 1, ...",
-            )
+        self._check_steps()
         if not self.axes and (self.ring is None or self.ring.all_ranks != (0,)):
             raise self.error(
                 "collectives.axis",
@@ -66,35 +62,47 @@ class RankId(Collective):
             )
         super().check(target)
 
+    def _check_steps(self) -> None:
+        if isinstance(self.steps, Access):
+            check_register(self, "iteration_id", self.steps)
+        elif isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 0:
+            raise self.error(
+                "rank_id.iteration_id",
+                "a ring has made some number of steps",
+                given=repr(self.steps)[:80],
+                allowed="0, 1, ..., or a register",
+            )
+
     def check_ranks(self, size: int) -> None:
         if self.ring is not None:
             super().check_ranks(size)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        if not self.axes:
-            rank: Any = jnp.int32(0)
-        else:
+        rank: Any = jnp.int32(0)
+        if self.axes:
             self.axis_size()
-            rank = lax.axis_index(self.axes) if self.ring is None else self.own(_after(self.ring, self.steps))
-        return store(memory, self.dst, jnp.asarray(rank, self.dst.dtype.storage), at)
+            rank = lax.axis_index(self.axes) if self.ring is None else self._brought(self.ring, memory, at)
+        return store(memory, self.dst, jnp.asarray(rank, self.dst.dtype.storage).reshape(self.dst.shape), at)
 
-
-def _after(ring: Groups, steps: int) -> tuple[int, ...]:
-    """For each rank, whose data it has after so many steps."""
-    found = {rank: group[(at - steps) % ring.size] for group in ring.ranks for at, rank in enumerate(group)}
-    return tuple(found[rank] for rank in ring.all_ranks)
+    def _brought(self, ring: Groups, memory: DeviceMemory, at: Loops) -> jax.Array:
+        """The rank so many places before this one in its ring."""
+        steps = load(memory, self.steps, at).reshape(()) if isinstance(self.steps, Access) else self.steps % ring.size
+        groups = {rank: group for group in ring.ranks for rank in group}
+        around = self.own(tuple(groups[rank] for rank in ring.all_ranks))
+        return around[(self.own(ring.place()) - steps) % ring.size]
 
 
 @takes_target
 def rank_id(
-    memory: DeviceMemory, *, dst: Ref, ring: Any = None, steps: int = 0, axis: Any = (), target: Target = TRN2
+    memory: DeviceMemory, *, dst: Ref, ring: Any = None, steps: Any = 0, axis: Any = (), target: Target = TRN2
 ) -> DeviceMemory:
     """Memory with the rank of this device: the functional form of `nki.collectives.rank_id`.
 
     Args:
-        dst: a reference to one element of int32 or uint32.
-        ring, steps: lists of ranks, and how often each has sent to the next one: then it is the rank whose data this
-            device has (`nki.collectives.collective_permute_implicit_current_processing_rank_id`).
+        dst: a reference to a register, or to one element of int32 or uint32.
+        ring, steps: lists of ranks, and how often each has sent to the next one, as a number or a register: then it is
+            the rank whose data this device has
+            (`nki.collectives.collective_permute_implicit_current_processing_rank_id`).
         axis: the name of the mesh axis that ranks are counted along, or a sequence of names.
 
     Raises:

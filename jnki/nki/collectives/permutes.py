@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from jnki.access.access import Access
-from jnki.errors import RuleError, not_modelled
+from jnki.errors import RuleError
 from jnki.isa.collectives.collective_permute import CollectivePermute
 from jnki.isa.collectives.collective_permute_implicit import CollectivePermuteImplicit
 from jnki.isa.collectives.collective_permute_implicit_reduce import CollectivePermuteImplicitReduce
-from jnki.isa.collectives.groups import is_rank
+from jnki.isa.collectives.groups import Groups, is_rank
 from jnki.isa.collectives.operator import operator_name
+from jnki.isa.collectives.rank_id import RankId
 from jnki.nki.collectives.groups import ReplicaGroup, groups_in
 from jnki.nki.collectives.lists import check_apart, pairs, record_all, start
+from jnki.record.recorder import current
+from jnki.record.register import VirtualRegister, new_register
 from jnki.source import user_location
 
 Channels = Sequence[Sequence[Any]]
@@ -57,7 +60,7 @@ def collective_permute_implicit(
     srcs_by_channel: Channels,
     dsts_by_channel: Channels,
     replica_group: ReplicaGroup,
-    channel_ids: Sequence[int] = (0,),
+    channel_ids: Sequence[int] = [0],
     priority: int | None = None,
     name: str | None = None,
 ) -> None:
@@ -86,7 +89,7 @@ def collective_permute_implicit_reduce(
     dsts_by_channel: Channels,
     replica_group: ReplicaGroup,
     op: Any,
-    channel_ids: Sequence[int] = (0,),
+    channel_ids: Sequence[int] = [0],
     priority: int | None = None,
     name: str | None = None,
 ) -> None:
@@ -141,20 +144,37 @@ def _is_list(value: Any) -> bool:
 
 
 def collective_permute_implicit_current_processing_rank_id(
-    iteration_id: int, replica_group: ReplicaGroup, channel_id: int = 0, name: str | None = None
-) -> Any:
-    """The rank whose data a ring has brought after some steps, as a register. Not modelled.
+    iteration_id: VirtualRegister | int, replica_group: ReplicaGroup, channel_id: int = 0, name: str | None = None
+) -> VirtualRegister:
+    """The rank whose data a ring has brought here after some steps, as a register.
 
-    Raises:
-        NotImplementedError: always.
+    Args:
+        iteration_id: the number of steps: at 0 it is this device, at 1 the one before it in its ring.
+        replica_group: the rings.
+        channel_id: 0 to 3; no value depends on it.
     """
-    raise not_modelled("nki.collectives.collective_permute_implicit_current_processing_rank_id")
+    function = "collective_permute_implicit_current_processing_rank_id"
+    start(function, None)
+    if isinstance(channel_id, bool) or not isinstance(channel_id, int) or not 0 <= channel_id < _MOST_CHANNELS:
+        raise RuleError(
+            "rank_id.channel_id",
+            f"{function}: there is no such channel",
+            given=repr(channel_id)[:80],
+            allowed=f"0 to {_MOST_CHANNELS - 1}",
+        )
+    steps = iteration_id.access if isinstance(iteration_id, VirtualRegister) else iteration_id
+    return _rank(groups_in(replica_group, function), steps, name)
 
 
-def rank_id(name: str | None = None) -> Any:
-    """The rank of this device, as a register. Not modelled.
+def rank_id(name: str | None = None) -> VirtualRegister:
+    """The rank of this device, its number along the axis that `kernel.over` names, as a register."""
+    start("rank_id", None)
+    return _rank(None, 0, name)
 
-    Raises:
-        NotImplementedError: always.
-    """
-    raise not_modelled("nki.collectives.rank_id")
+
+def _rank(ring: Groups | None, steps: Any, name: str | None) -> VirtualRegister:
+    recorder = current("nki.collectives.rank_id")
+    register = new_register(recorder, recorder.assigned_name() or "rank")
+    at, to = user_location(), register.destination
+    record_all([RankId(dst=to, ring=ring, steps=steps, axes=recorder.axes, location=at)], name)
+    return register

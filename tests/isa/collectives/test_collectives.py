@@ -222,7 +222,7 @@ REFUSED = {
     "rank dst": (
         lambda: jnki.rank_id(MEMORY, dst=H, axis="x"),
         "rank_id.dst: rank_id: a rank is one integer",
-        "one element of int32 or uint32",
+        "a register, or one element of int32 or uint32",
     ),
     "rank axis": (
         lambda: jnki.rank_id(MEMORY, dst=hbm("h_rows")[:1]),
@@ -232,7 +232,7 @@ REFUSED = {
     "steps": (
         lambda: jnki.rank_id(MEMORY, dst=hbm("h_rows")[:1], ring=ALONE, steps=-1),
         "rank_id.iteration_id: rank_id: a ring has made some number of steps",
-        "0, 1, ...",
+        "0, 1, ..., or a register",
     ),
 }
 
