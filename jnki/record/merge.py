@@ -15,8 +15,8 @@ from itertools import zip_longest
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
-from jnki.program.program import Node
-from jnki.program.segments import Segment, Wait, segments
+from jnki.program.program import Loop, Node
+from jnki.program.segments import Segment, Wait, segments, with_index
 from jnki.target import Target
 
 _FINISHED = Segment((), None)
@@ -49,6 +49,8 @@ def _met(one: Wait | None, other: Wait | None, target: Target) -> Node:
             return _barrier(one, other)
         case SendRecv(), SendRecv():
             return _exchange(one, other, target)
+        case Loop(), Loop():
+            return _loop(one, other, target)
     raise _apart(one, other)
 
 
@@ -90,6 +92,20 @@ def _exchange(one: SendRecv, other: SendRecv, target: Target) -> SendRecv:
     return exchange
 
 
+def _loop(one: Loop, other: Loop, target: Target) -> Loop:
+    """One loop for both cores, which wait for each other in each iteration."""
+    if (one.symbol.trips, one.kind) != (other.symbol.trips, other.kind):
+        raise RuleError(
+            "spmd.cores_wait",
+            "the cores wait for each other in loops that are not alike",
+            given=f"core 0: {_told(one)}; core 1: {_told(other)}",
+            allowed="as many iterations on both cores",
+            at=other.location,
+        )
+    body = merged((one.body, with_index(other.body, other.symbol, one.symbol)), target)
+    return replace(one, body=body, buffers=(*one.buffers, *other.buffers))
+
+
 def _tile(half: SendRecv) -> str:
     return f"{list(half.src.shape)} {half.src.dtype}"
 
@@ -99,19 +115,24 @@ def _engine(half: SendRecv) -> str:
 
 
 def _apart(one: Wait | None, other: Wait | None) -> RuleError:
-    where = ((core, wait) for core, wait in enumerate((one, other)))
     told = (
-        f"core {core} waits at {wait.name}{_line(wait)}" if wait is not None else f"core {core} comes to its end"
-        for core, wait in where
+        f"core {core} waits at {_told(wait)}" if wait is not None else f"core {core} comes to its end"
+        for core, wait in enumerate((one, other))
     )
     late = other if other is not None else one
     assert late is not None
-    return late.error(
+    return RuleError(
         "spmd.cores_wait",
         "one core waits here, and the other one never comes",
         given="; ".join(told),
         allowed="the same core_barrier and sendrecv, in the same order, on both cores",
+        at=late.location,
     )
+
+
+def _told(wait: Wait) -> str:
+    what = f"a loop of {wait.symbol.trips}" if isinstance(wait, Loop) else wait.name
+    return f"{what}{_line(wait)}"
 
 
 def _line(wait: Wait) -> str:
