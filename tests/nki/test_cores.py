@@ -339,6 +339,15 @@ def test_a_dma_engine_is_a_member():
     assert error.allowed == "dma_engine.dma, dma_engine.gpsimd_dma"
 
 
+def test_the_earlier_spelling_of_the_engine():
+    def kernel(x):
+        tile = nl.ndarray((4, 4), dtype=x.dtype, buffer=nl.sbuf)
+        nisa.sendrecv(tile, tile, 1 - nl.program_id(0), 1 - nl.program_id(0), 0, use_gpsimd_dma=True)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'use_gpsimd_dma'.*dma_engine.gpsimd_dma"):
+        nki.jit(kernel)[2](f32(4, 4))
+
+
 @pytest.mark.parametrize("cores", [None, 1])
 def test_one_core_has_nobody_to_send_to(cores):
     def kernel(x):
