@@ -1,17 +1,15 @@
 """What one core does, cut where it waits for the other one."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from jnki.access.affine import Affine, Symbol
-from jnki.errors import not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 # A loop is one where its body waits.
-Wait = CoreBarrier | SendRecv | Loop
+Wait = CoreBarrier | SendRecv | Loop | DeviceLoop
 
 
 @dataclass(frozen=True)
@@ -23,17 +21,11 @@ class Segment:
 
 
 def segments(nodes: tuple[Node, ...]) -> list[Segment]:
-    """The recording of one core as segments, the last of which ends with it.
-
-    Raises:
-        NotImplementedError: it waits inside of a loop whose number of iterations is not known.
-    """
+    """The recording of one core as segments, the last of which ends with it."""
     found: list[Segment] = []
     start = 0
     for at, node in enumerate(nodes):
-        if isinstance(node, (CoreBarrier, SendRecv)) or (not isinstance(node, Instruction) and _waits(node)):
-            if not isinstance(node, (CoreBarrier, SendRecv, Loop)):
-                raise not_modelled("waiting for the other core inside of a loop whose length is known at run time")
+        if isinstance(node, (CoreBarrier, SendRecv)) or (isinstance(node, (Loop, DeviceLoop)) and _waits(node)):
             found.append(Segment(nodes[start:at], node))
             start = at + 1
     return [*found, Segment(nodes[start:], None)]
@@ -48,8 +40,10 @@ def with_index(nodes: tuple[Node, ...], symbol: Symbol, other: Symbol) -> tuple[
     return tuple(_with_index(node, symbol, other) for node in nodes)
 
 
-def _with_index(node: Any, symbol: Symbol, other: Symbol) -> Node:
+def _with_index(node: Node, symbol: Symbol, other: Symbol) -> Node:
     if isinstance(node, Instruction):
         return node.substitute(symbol, Affine.of(other))
-    changed: Node = replace(node, body=with_index(node.body, symbol, other))
-    return changed
+    body = with_index(node.body, symbol, other)
+    if isinstance(node, DeviceLoop):
+        return replace(node, head=node.head.substitute(symbol, Affine.of(other)), body=body)
+    return replace(node, body=body)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jnki.access.affine import Symbol
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 from jnki.program.segments import segments, with_index
 
 Sides = tuple[tuple[Node, ...], tuple[Node, ...]]
@@ -47,7 +47,7 @@ def stretches(
         between = (here.nodes, there.nodes)
         yield Stretch(*between, shared, is_exact=True)
         yield from _beside(ending, between, shared)
-        if not (isinstance(here.wait, Loop) and isinstance(there.wait, Loop)):
+        if not (isinstance(here.wait, (Loop, DeviceLoop)) and isinstance(there.wait, (Loop, DeviceLoop))):
             ending = ((), ())
             continue
         loop = here.wait
@@ -68,11 +68,11 @@ def _beside(before: Sides, after: Sides, shared: frozenset[Symbol]) -> Iterator[
 def _first(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """What a block does before it waits for the first time."""
     segment = segments(nodes)[0]
-    return segment.nodes + (_first(segment.wait.body) if isinstance(segment.wait, Loop) else ())
+    return segment.nodes + (_first(segment.wait.body) if isinstance(segment.wait, (Loop, DeviceLoop)) else ())
 
 
 def _last(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """What a block does after it has waited for the last time."""
     *before, segment = segments(nodes)
     loop = before[-1].wait if before else None
-    return (_last(loop.body) if isinstance(loop, Loop) else ()) + segment.nodes
+    return (_last(loop.body) if isinstance(loop, (Loop, DeviceLoop)) else ()) + segment.nodes

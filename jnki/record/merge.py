@@ -15,8 +15,9 @@ from itertools import zip_longest
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 from jnki.program.segments import Segment, Wait, segments, with_index
+from jnki.record.joined_loops import joined, told
 from jnki.target import Target
 
 _FINISHED = Segment((), None)
@@ -39,18 +40,19 @@ def merged(cores: tuple[tuple[Node, ...], ...], target: Target) -> tuple[Node, .
         together += one.nodes
         together += other.nodes
         if one.wait is not None or other.wait is not None:
-            together.append(_met(one.wait, other.wait, target))
+            together += _met(one.wait, other.wait, target)
     return tuple(together)
 
 
-def _met(one: Wait | None, other: Wait | None, target: Target) -> Node:
+def _met(one: Wait | None, other: Wait | None, target: Target) -> tuple[Node, ...]:
     match one, other:
         case CoreBarrier(), CoreBarrier():
-            return _barrier(one, other)
+            return (_barrier(one, other),)
         case SendRecv(), SendRecv():
-            return _exchange(one, other, target)
-        case Loop(), Loop():
-            return _loop(one, other, target)
+            return (_exchange(one, other, target),)
+        case ((Loop() | DeviceLoop()), (Loop() | DeviceLoop())):
+            bodies = (one.body, with_index(other.body, other.symbol, one.symbol))
+            return joined(one, other, merged(bodies, target))
     raise _apart(one, other)
 
 
@@ -92,20 +94,6 @@ def _exchange(one: SendRecv, other: SendRecv, target: Target) -> SendRecv:
     return exchange
 
 
-def _loop(one: Loop, other: Loop, target: Target) -> Loop:
-    """One loop for both cores, which wait for each other in each iteration."""
-    if (one.symbol.trips, one.kind) != (other.symbol.trips, other.kind):
-        raise RuleError(
-            "spmd.cores_wait",
-            "the cores wait for each other in loops that are not alike",
-            given=f"core 0: {_told(one)}; core 1: {_told(other)}",
-            allowed="as many iterations on both cores",
-            at=other.location,
-        )
-    body = merged((one.body, with_index(other.body, other.symbol, one.symbol)), target)
-    return replace(one, body=body, buffers=(*one.buffers, *other.buffers))
-
-
 def _tile(half: SendRecv) -> str:
     return f"{list(half.src.shape)} {half.src.dtype}"
 
@@ -131,8 +119,7 @@ def _apart(one: Wait | None, other: Wait | None) -> RuleError:
 
 
 def _told(wait: Wait) -> str:
-    what = f"a loop of {wait.symbol.trips}" if isinstance(wait, Loop) else wait.name
-    return f"{what}{_line(wait)}"
+    return told(wait) if isinstance(wait, (Loop, DeviceLoop)) else f"{wait.name}{_line(wait)}"
 
 
 def _line(wait: Wait) -> str:
