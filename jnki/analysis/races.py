@@ -20,7 +20,7 @@ from jnki.access.buffer import Space
 from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Use, Verdict
 from jnki.program.program import Node, Program, instructions
-from jnki.program.segments import segments
+from jnki.program.stretches import Stretch, stretches
 from jnki.source import Location
 
 # The question that `meeting` answers, of two iterations of a loop, asked of two cores.
@@ -58,11 +58,12 @@ def races(program: Program) -> tuple[Race, ...]:
     if not program.cores:
         return ()
     found: dict[object, Race] = {}
-    for one, other in zip(*(segments(core) for core in program.cores[1:])):
-        here, there = _lines(one.nodes), _lines(other.nodes)
+    _, one, other = program.cores
+    for stretch in stretches(one, other):
+        here, there = _lines(stretch.one), _lines(stretch.other)
         for (first, mine), (second, theirs) in itertools.product(here.items(), there.items()):
             if first.tensor == second.tensor and (first.is_write or second.is_write):
-                race = _race(mine, theirs, found.get((first, second)))
+                race = _race(mine, theirs, stretch, found.get((first, second)))
                 if race is not None:
                     found[first, second] = race
     return tuple(found.values())
@@ -90,7 +91,7 @@ def _lines(nodes: tuple[Node, ...]) -> dict[_Line, list[Use]]:
     return {line: list(uses) for line, uses in found.items()}
 
 
-def _race(mine: list[Use], theirs: list[Use], known: Race | None) -> Race | None:
+def _race(mine: list[Use], theirs: list[Use], stretch: Stretch, known: Race | None) -> Race | None:
     """The first pair that meets, else the first one that may; `known` where that is as good."""
     if known is not None and known.is_certain:
         return known
@@ -99,10 +100,10 @@ def _race(mine: list[Use], theirs: list[Use], known: Race | None) -> Race | None
         start, end = _reach(first.access)
         for number in np.flatnonzero((starts < end) & (start < ends)):
             second = theirs[number]
-            met = meeting(_CORE, first, second)
-            if met.verdict is Verdict.CLASH:
+            met = meeting(_CORE, first, second, stretch.shared)
+            if met.verdict is Verdict.CLASH and stretch.is_exact:
                 return Race(first, second, True, met.location)
-            if met.verdict is Verdict.UNDECIDED and known is None:
+            if met.verdict is not Verdict.DISJOINT and known is None:
                 known = Race(first, second, False, None)
     return known
 

@@ -29,6 +29,7 @@ from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_co
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
 from jnki.isa.instruction import Instruction
+from jnki.isa.registers.cores_agree import CoresAgree
 from jnki.isa.registers.register_load import RegisterLoad, register_load
 from jnki.isa.registers.register_move import RegisterMove, register_move
 from jnki.isa.registers.register_store import RegisterStore, register_store
@@ -91,6 +92,7 @@ __all__ = [
     "CollectivePermuteImplicit",
     "CollectivePermuteImplicitReduce",
     "CoreBarrier",
+    "CoresAgree",
     "DevicePrint",
     "DmaCompute",
     "DmaCopy",

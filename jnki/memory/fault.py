@@ -127,6 +127,9 @@ class FaultDetails:
         if site.is_bound:
             text = f"a {site.instruction} runs more than {site.axis_size} times"
             note = f"{site.instruction}: {site.axis_size} is the bound that kernel.max_trips states for all its loops"
+        if site.is_between_cores:
+            text = f"two cores wait for each other in a {site.instruction}, and do not run it equally often"
+            note = f"{site.instruction}: of what decides it, core 0 has {self.row} and core 1 has {self.index}"
         error = FaultError(
             text,
             instruction=site.instruction,

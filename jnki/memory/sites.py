@@ -28,6 +28,8 @@ class Site:
             source's `loops`, name, and number, which may depend on the indices of loops that were found in it.
         location: the user's line.
         is_bound: whether it is no index that is too large, but the number of a loop's iterations.
+        is_between_cores: whether it is that two cores disagree about how often a loop runs; row and index are what they
+            say.
     """
 
     instruction: str
@@ -44,6 +46,7 @@ class Site:
     unrolled: tuple[tuple[int, str, int | Affine], ...] = ()
     location: Location | None = None
     is_bound: bool = False
+    is_between_cores: bool = False
 
     def iterations(self, recorded: tuple[int, ...]) -> list[tuple[str, int]]:
         """The iteration of each loop around the instruction, outermost first, given those of `loops`."""

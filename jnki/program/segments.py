@@ -1,14 +1,15 @@
 """What one core does, cut where it waits for the other one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from jnki.errors import not_modelled
+from jnki.access.affine import Affine, Symbol
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
-Wait = CoreBarrier | SendRecv
+# A loop is one where its body waits.
+Wait = CoreBarrier | SendRecv | Loop | DeviceLoop
 
 
 @dataclass(frozen=True)
@@ -20,21 +21,29 @@ class Segment:
 
 
 def segments(nodes: tuple[Node, ...]) -> list[Segment]:
-    """The recording of one core as segments, the last of which ends with it.
-
-    Raises:
-        NotImplementedError: it waits inside of a loop.
-    """
+    """The recording of one core as segments, the last of which ends with it."""
     found: list[Segment] = []
     start = 0
     for at, node in enumerate(nodes):
-        if isinstance(node, (CoreBarrier, SendRecv)):
+        if isinstance(node, (CoreBarrier, SendRecv)) or (isinstance(node, (Loop, DeviceLoop)) and _waits(node)):
             found.append(Segment(nodes[start:at], node))
             start = at + 1
-        elif not isinstance(node, Instruction) and (wait := _waits(node)):
-            raise not_modelled(f"{wait.name} inside of a loop that is recorded once")
     return [*found, Segment(nodes[start:], None)]
 
 
-def _waits(loop: Node) -> Wait | None:
-    return next((i for i in instructions((loop,)) if isinstance(i, (CoreBarrier, SendRecv))), None)
+def _waits(loop: Node) -> bool:
+    return any(isinstance(i, (CoreBarrier, SendRecv)) for i in instructions((loop,)))
+
+
+def with_index(nodes: tuple[Node, ...], symbol: Symbol, other: Symbol) -> tuple[Node, ...]:
+    """These nodes with another index for the same loop around them."""
+    return tuple(_with_index(node, symbol, other) for node in nodes)
+
+
+def _with_index(node: Node, symbol: Symbol, other: Symbol) -> Node:
+    if isinstance(node, Instruction):
+        return node.substitute(symbol, Affine.of(other))
+    body = with_index(node.body, symbol, other)
+    if isinstance(node, DeviceLoop):
+        return replace(node, head=node.head.substitute(symbol, Affine.of(other)), body=body)
+    return replace(node, body=body)

@@ -15,8 +15,9 @@ from itertools import zip_longest
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
-from jnki.program.program import Node
-from jnki.program.segments import Segment, Wait, segments
+from jnki.program.program import DeviceLoop, Loop, Node
+from jnki.program.segments import Segment, Wait, segments, with_index
+from jnki.record.joined_loops import joined, told
 from jnki.target import Target
 
 _FINISHED = Segment((), None)
@@ -39,16 +40,19 @@ def merged(cores: tuple[tuple[Node, ...], ...], target: Target) -> tuple[Node, .
         together += one.nodes
         together += other.nodes
         if one.wait is not None or other.wait is not None:
-            together.append(_met(one.wait, other.wait, target))
+            together += _met(one.wait, other.wait, target)
     return tuple(together)
 
 
-def _met(one: Wait | None, other: Wait | None, target: Target) -> Node:
+def _met(one: Wait | None, other: Wait | None, target: Target) -> tuple[Node, ...]:
     match one, other:
         case CoreBarrier(), CoreBarrier():
-            return _barrier(one, other)
+            return (_barrier(one, other),)
         case SendRecv(), SendRecv():
-            return _exchange(one, other, target)
+            return (_exchange(one, other, target),)
+        case ((Loop() | DeviceLoop()), (Loop() | DeviceLoop())):
+            bodies = (one.body, with_index(other.body, other.symbol, one.symbol))
+            return joined(one, other, merged(bodies, target))
     raise _apart(one, other)
 
 
@@ -99,19 +103,23 @@ def _engine(half: SendRecv) -> str:
 
 
 def _apart(one: Wait | None, other: Wait | None) -> RuleError:
-    where = ((core, wait) for core, wait in enumerate((one, other)))
     told = (
-        f"core {core} waits at {wait.name}{_line(wait)}" if wait is not None else f"core {core} comes to its end"
-        for core, wait in where
+        f"core {core} waits at {_told(wait)}" if wait is not None else f"core {core} comes to its end"
+        for core, wait in enumerate((one, other))
     )
     late = other if other is not None else one
     assert late is not None
-    return late.error(
+    return RuleError(
         "spmd.cores_wait",
         "one core waits here, and the other one never comes",
         given="; ".join(told),
         allowed="the same core_barrier and sendrecv, in the same order, on both cores",
+        at=late.location,
     )
+
+
+def _told(wait: Wait) -> str:
+    return told(wait) if isinstance(wait, (Loop, DeviceLoop)) else f"{wait.name}{_line(wait)}"
 
 
 def _line(wait: Wait) -> str:
