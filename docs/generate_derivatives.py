@@ -46,7 +46,10 @@ def table() -> str:
         reached = {operand: arrives(case, operand) for operand in case.floats}
         some = ", ".join(f"`{o}`" for o, yes in reached.items() if yes)
         none = ", ".join(f"`{o}`" for o, yes in reached.items() if not yes)
-        lines.append(f"| {case.name} | {some or 'none'} | {none} | {kind(case) if some else 'zero'} |\n")
+        what = kind(case) if some else "zero"
+        if case.bits:
+            what = "an error for " + ", ".join(f"`{o}`" for o in case.bits)
+        lines.append(f"| {case.name} | {some or 'none'} | {none} | {what} |\n")
     return "".join(lines)
 
 

@@ -105,6 +105,15 @@ def test_a_vector_has_one_index_per_row(shape: tuple[int, ...]) -> None:
     assert hardware_pattern(TABLE, [[6, 4], [1, 6]], vector_offset=index_tile(4, 1)).shape == (4, 6)
 
 
+@pytest.mark.parametrize(("shape", "rows", "columns"), [((4, 2), 8, 2), ((4, 2), 5, 2), ((6, 1), 4, 1), ((4, 1), 4, 1)])
+def test_a_vector_by_columns_may_have_more_indices_than_rows(shape: tuple[int, ...], rows: int, columns: int) -> None:
+    pattern = [[6, rows], [1, 6]]
+    found = hardware_pattern(TABLE, pattern, vector_offset=index_tile(*shape), by_columns=True)
+    assert found.indirect is not None and found.indirect.columns == columns and found.shape == (rows, 6)
+    with pytest.raises(RuleError, match="dma_copy.vector_index_shape"):
+        hardware_pattern(TABLE, [[6, 9], [1, 6]], vector_offset=index_tile(*shape), by_columns=True)
+
+
 def test_a_vector_needs_a_leading_pair() -> None:
     assert (
         refused("dma_copy.vector_index_shape", TABLE, [], vector_offset=index_tile(1, 1)).given == "[1, 1] for 0 rows"

@@ -37,6 +37,8 @@ def test_c08_row_indices_are_32_bits_whatever_their_sign(dtype: type) -> None:
     access = resolve(hbm("a")[sbuf("i")[:, 0:1], :], m.buffer)
     rows = row_indices(m, access, NO_LOOPS)
     assert isinstance(rows, jax.Array) and rows.dtype == np.int32 and rows.tolist() == INDEX[:, 0].tolist()
+    columns = resolve(hbm("a").ap([[6, 6], [1, 6]], vector_offset=sbuf("i")), m.buffer)
+    assert np.asarray(row_indices(m, columns, NO_LOOPS)).tolist() == [*INDEX[:, 0].tolist(), 9, 9]
     scalar = resolve(hbm("a").ap([[6, 4], [1, 6]], scalar_offset=sbuf("s")), m.buffer)
     found = row_indices(m, scalar, NO_LOOPS)
     assert found is not None and found.tolist() == [5]

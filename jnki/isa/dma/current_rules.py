@@ -15,6 +15,28 @@ _BATCH = 128
 _TRIGGERS = (Engine.sync, Engine.scalar)
 
 
+def check_plain(copy: Instruction, add: bool) -> None:
+    """The copy neither adds nor has a mask: this dialect has no argument for either (C13 to C17).
+
+    Raises:
+        RuleError: `dma_copy.dst_rmw_op`, `dma_copy.mask`.
+    """
+    if add:
+        raise copy.error(
+            "dma_copy.dst_rmw_op",
+            "a copy by the current rules does not add",
+            given="a read-modify-write",
+            allowed="dma_compute",
+        )
+    if copy.mask is not None:
+        raise copy.error(
+            "dma_copy.mask",
+            "there is no mask by the current rules",
+            given=str(copy.mask),
+            allowed="operands that are sliced to what moves",
+        )
+
+
 def check_indices(copy: Instruction, operand: str, access: Access, other: Access) -> None:
     """The index of run time is one that the copy can have (C8).
 

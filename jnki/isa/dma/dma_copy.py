@@ -79,6 +79,8 @@ class DmaCopy(Instruction):
         self._check_element_counts()
         check_keeps_opaque(self, self.dst, self.src)
         super().check(target)
+        if self._is_current:
+            current_rules.check_plain(self, self.add)
         self._check_read_modify_write()
         self._check_descriptor_generation(target)
 

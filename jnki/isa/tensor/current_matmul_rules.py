@@ -21,8 +21,16 @@ def check_current(matmul: Any, dst: Access, stationary: Access, moving: Access, 
         matmul: the `NcMatmul`, checked by the rules that both dialects share.
 
     Raises:
-        RuleError: `nc_matmul.mixed_dtype`, `.dtype_target`, `.dst_dtype`, `.accumulate`, or one on PE tiles.
+        RuleError: `nc_matmul.mask`, `.mixed_dtype`, `.dtype_target`, `.dst_dtype`, `.accumulate`, or one on PE tiles.
     """
+    masks = [mask for mask in (matmul.mask, matmul.contraction_mask) if mask is not None]
+    if masks:
+        raise matmul.error(
+            "nc_matmul.mask",
+            "there is no mask by the current rules",
+            given=", ".join(map(str, masks)),
+            allowed="operands that are sliced to what is multiplied",
+        )
     x, y = stationary.dtype, moving.dtype
     if (x in _WIDE) != (y in _WIDE) or {x, y} == {float8_e4m3, float8_e4m3fn}:
         raise matmul.error(

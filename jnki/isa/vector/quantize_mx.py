@@ -60,6 +60,15 @@ class QuantizeMx(Instruction):
     src: Access
     dst_scale: Access
 
+    @property
+    def reads_destination(self) -> bool:
+        """Whether partitions of `dst_scale` between those of scales keep what they hold."""
+        return self.dst_scale.shape[0] > self.src.shape[0] // ROWS
+
+    @property
+    def is_accumulation(self) -> bool:
+        return False
+
     def check(self, target: Target) -> None:
         check_newest(self, target)
         for operand, access in (("src", self.src), ("dst", self.dst), ("dst_scale", self.dst_scale)):

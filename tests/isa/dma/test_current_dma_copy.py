@@ -4,7 +4,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jnki import TRN1, TRN2, TRN3, DeviceMemory, RuleError, RuleSet, dge_mode, dma_copy, engine, hbm, oob_mode, sbuf
+from jnki import (
+    TRN1,
+    TRN2,
+    TRN3,
+    DeviceMemory,
+    RuleError,
+    RuleSet,
+    arange,
+    dge_mode,
+    dma_copy,
+    engine,
+    hbm,
+    oob_mode,
+    sbuf,
+)
 from jnki.access.ref import resolve
 from jnki.isa.dma.dma_copy import make
 
@@ -146,6 +160,15 @@ def test_priorities(priority, target, allowed):
 def test_the_legacy_rules_know_neither(options):
     text = refused(sbuf("x"), hbm("t")[:3], rules=RuleSet.legacy, **options)
     assert "a copy by the legacy rules has no engine and no priority" in text
+
+
+def test_c13_c14_there_is_no_mask_and_no_addition():
+    assert refused(sbuf("x"), hbm("t")[:3], dst_rmw_op=np.add) == (
+        "dma_copy.dst_rmw_op: dma_copy: a copy by the current rules does not add\n"
+        "  given:   a read-modify-write\n  allowed: dma_compute"
+    )
+    text = refused(sbuf("x"), hbm("t")[:3], mask=arange(3)[:, None] < 2)
+    assert text.startswith("dma_copy.mask: dma_copy: there is no mask by the current rules\n")
 
 
 def batched(index, rows, dtype=jnp.float32):

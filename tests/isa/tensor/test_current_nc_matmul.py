@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jnki import TRN1, TRN2, TRN3, DeviceMemory, RuleError, RuleSet, nc_matmul, psum, sbuf
+from jnki import TRN1, TRN2, TRN3, DeviceMemory, RuleError, RuleSet, arange, nc_matmul, psum, sbuf
 
 
 def run(x="float32", y="float32", z="float32", shapes=((4, 3), (4, 5), (3, 5)), **options):
@@ -116,6 +116,12 @@ def test_pe_tiles_are_those_that_the_array_is_cut_into(position, size, text):
     assert refused(tile_position=position, tile_size=size).startswith(f"nc_matmul.{text}\n")
     run(tile_position=(64, 32), tile_size=(64, 32))
     run(tile_position=position, tile_size=size, rules=RuleSet.legacy)
+
+
+def test_there_is_no_mask():
+    text = "nc_matmul.mask: nc_matmul: there is no mask by the current rules\n"
+    assert refused(moving_mask=arange(5)[None, :] < 3).startswith(text)
+    assert refused(mask=arange(4)[:, None] < 3).startswith(text)
 
 
 @pytest.mark.parametrize(("z", "most"), [("float32", 4096), ("bfloat16", 8192)])

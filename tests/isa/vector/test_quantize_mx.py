@@ -6,7 +6,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from jnki import TRN2, DeviceMemory, RuleError, psum, quantize_mx, sbuf
+from jnki import TRN2, TRN3, DeviceMemory, RuleError, psum, quantize_mx, sbuf
+from jnki.access.ref import resolve
+from jnki.isa.vector.quantize_mx import make
 from tests.oracle.mx import quantize_mx as oracle
 from tests.oracle.mx import scale_row
 
@@ -189,6 +191,16 @@ def test_the_partition_of_scales():
         "quantize_mx.scale_partition: quantize_mx: the scales of 'dst_scale' start in the wrong partition\n"
         "  given:   partition 2\n  allowed: 0, 4, 8 or 12, or 32, 64 or 96 more than that"
     )
+
+
+@pytest.mark.parametrize(("shape", "scale", "keeps"), [((32, 8), 4, False), ((32, 8), 32, True), ((64, 8), 64, True)])
+def test_partitions_between_scales_are_not_overwritten(shape, scale, keeps):
+    arrays = {"x": np.zeros(shape, np.float16), "y": np.zeros((shape[0], 2), np.uint32)}
+    lookup = DeviceMemory.of(sbuf=arrays | {"s": np.zeros((scale, 2), np.uint8)}).buffer
+    operands = (resolve(ref, lookup) for ref in (sbuf("y", KINDS[0]), sbuf("x"), sbuf("s")))
+    instruction = make(*operands, TRN3)
+    assert instruction.reads_destination is keeps and not instruction.is_accumulation
+    assert (instruction.dst_scale in instruction.reads()) is keeps
 
 
 def test_there_is_no_derivative_and_it_says_so():
