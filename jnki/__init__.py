@@ -17,12 +17,28 @@ if TYPE_CHECKING:
     from jnki.access.mesh_grid import mgrid as mgrid
     from jnki.access.ref import hbm as hbm
     from jnki.access.ref import psum as psum
+    from jnki.access.ref import register as register
     from jnki.access.ref import sbuf as sbuf
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
+    from jnki.isa.collectives.all_gather import all_gather as all_gather
+    from jnki.isa.collectives.all_gather_v import all_gather_v as all_gather_v
+    from jnki.isa.collectives.all_reduce import all_reduce as all_reduce
+    from jnki.isa.collectives.all_to_all import all_to_all as all_to_all
+    from jnki.isa.collectives.all_to_all_v import all_to_all_v as all_to_all_v
+    from jnki.isa.collectives.collective_permute import collective_permute as collective_permute
+    from jnki.isa.collectives.collective_permute_implicit import (
+        collective_permute_implicit as collective_permute_implicit,
+    )
+    from jnki.isa.collectives.collective_permute_implicit_reduce import (
+        collective_permute_implicit_reduce as collective_permute_implicit_reduce,
+    )
+    from jnki.isa.collectives.rank_id import rank_id as rank_id
+    from jnki.isa.collectives.reduce_scatter import reduce_scatter as reduce_scatter
     from jnki.isa.dma.dma_compute import dma_compute as dma_compute
     from jnki.isa.dma.dma_copy import dma_copy as dma_copy
     from jnki.isa.dma.dma_transpose import dma_transpose as dma_transpose
+    from jnki.isa.dma.sendrecv import sendrecv as sendrecv
     from jnki.isa.enums import dge_mode as dge_mode
     from jnki.isa.enums import engine as engine
     from jnki.isa.enums import oob_mode as oob_mode
@@ -31,9 +47,15 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.gather_flattened import gather_flattened as gather_flattened
     from jnki.isa.gpsimd.iota import iota as iota
     from jnki.isa.gpsimd.local_gather import local_gather as local_gather
+    from jnki.isa.gpsimd.nc_n_gather import nc_n_gather as nc_n_gather
+    from jnki.isa.gpsimd.nonzero_with_count import nonzero_with_count as nonzero_with_count
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
+    from jnki.isa.registers.register_load import register_load as register_load
+    from jnki.isa.registers.register_move import register_move as register_move
+    from jnki.isa.registers.register_store import register_store as register_store
     from jnki.isa.rule_set import RuleSet as RuleSet
+    from jnki.isa.scalar.activate2 import activate2 as activate2
     from jnki.isa.scalar.activation import activation as activation
     from jnki.isa.scalar.activation_reduce import activation_reduce as activation_reduce
     from jnki.isa.tensor.nc_matmul import nc_matmul as nc_matmul
@@ -42,6 +64,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.bn_aggr import bn_aggr as bn_aggr
     from jnki.isa.vector.bn_stats import bn_stats as bn_stats
     from jnki.isa.vector.dropout import dropout as dropout
+    from jnki.isa.vector.exponential import exponential as exponential
     from jnki.isa.vector.max8 import max8 as max8
     from jnki.isa.vector.memset import memset as memset
     from jnki.isa.vector.nc_find_index8 import nc_find_index8 as nc_find_index8
@@ -49,9 +72,13 @@ if TYPE_CHECKING:
     from jnki.isa.vector.nc_stream_shuffle import nc_stream_shuffle as nc_stream_shuffle
     from jnki.isa.vector.quantize_mx import quantize_mx as quantize_mx
     from jnki.isa.vector.rand import rand as rand
+    from jnki.isa.vector.rand2 import rand2 as rand2
+    from jnki.isa.vector.rand_get_state import rand_get_state as rand_get_state
+    from jnki.isa.vector.rand_set_state import rand_set_state as rand_set_state
     from jnki.isa.vector.random_seed import random_seed as random_seed
     from jnki.isa.vector.range_select import range_select as range_select
     from jnki.isa.vector.reciprocal import reciprocal as reciprocal
+    from jnki.isa.vector.rng import rng as rng
     from jnki.isa.vector.scalar_tensor_tensor import scalar_tensor_tensor as scalar_tensor_tensor
     from jnki.isa.vector.select import select as select
     from jnki.isa.vector.select_reduce import select_reduce as select_reduce
@@ -61,6 +88,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_copy_predicated import tensor_copy_predicated as tensor_copy_predicated
     from jnki.isa.vector.tensor_reduce import tensor_reduce as tensor_reduce
     from jnki.isa.vector.tensor_scalar import tensor_scalar as tensor_scalar
+    from jnki.isa.vector.tensor_scalar_cumulative import tensor_scalar_cumulative as tensor_scalar_cumulative
     from jnki.isa.vector.tensor_scalar_reduce import tensor_scalar_reduce as tensor_scalar_reduce
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
     from jnki.isa.vector.tensor_tensor_scan import tensor_tensor_scan as tensor_tensor_scan
@@ -86,9 +114,20 @@ _HOME = {
     "TRN2": "jnki.target",
     "TRN3": "jnki.target",
     "Target": "jnki.target",
+    "activate2": "jnki.isa",
     "activation": "jnki.isa",
     "activation_reduce": "jnki.isa",
     "affine_select": "jnki.isa",
+    "all_gather": "jnki.isa",
+    "all_gather_v": "jnki.isa",
+    "all_reduce": "jnki.isa",
+    "all_to_all": "jnki.isa",
+    "all_to_all_v": "jnki.isa",
+    "collective_permute": "jnki.isa",
+    "collective_permute_implicit": "jnki.isa",
+    "collective_permute_implicit_reduce": "jnki.isa",
+    "rank_id": "jnki.isa",
+    "reduce_scatter": "jnki.isa",
     "arange": "jnki.access.index",
     "bn_aggr": "jnki.isa",
     "bn_stats": "jnki.isa",
@@ -98,6 +137,7 @@ _HOME = {
     "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
     "engine": "jnki.isa",
+    "exponential": "jnki.isa",
     "hbm": "jnki.access.ref",
     "gather_flattened": "jnki.isa",
     "iota": "jnki.isa",
@@ -109,20 +149,31 @@ _HOME = {
     "nc_match_replace8": "jnki.isa",
     "nc_matmul": "jnki.isa.tensor.nc_matmul",
     "nc_matmul_mx": "jnki.isa",
+    "nc_n_gather": "jnki.isa",
     "nc_stream_shuffle": "jnki.isa",
     "nc_transpose": "jnki.isa.tensor.nc_transpose",
+    "nonzero_with_count": "jnki.isa",
     "oob_mode": "jnki.isa",
     "psum": "jnki.access.ref",
     "quantize_mx": "jnki.isa",
+    "rand2": "jnki.isa",
+    "rand_get_state": "jnki.isa",
+    "rand_set_state": "jnki.isa",
     "range_select": "jnki.isa",
     "rand": "jnki.isa",
     "random_seed": "jnki.isa",
     "reciprocal": "jnki.isa",
     "reduce_cmd": "jnki.isa",
+    "rng": "jnki.isa",
+    "register": "jnki.access.ref",
+    "register_load": "jnki.isa",
+    "register_move": "jnki.isa",
+    "register_store": "jnki.isa",
     "sbuf": "jnki.access.ref",
     "scalar_tensor_tensor": "jnki.isa",
     "select": "jnki.isa",
     "select_reduce": "jnki.isa",
+    "sendrecv": "jnki.isa",
     "tensor_copy": "jnki.isa",
     "tensor_partition_reduce": "jnki.isa",
     "sequence_bounds": "jnki.isa",
@@ -131,6 +182,7 @@ _HOME = {
     "tensor_copy_predicated": "jnki.isa",
     "tensor_reduce": "jnki.isa",
     "tensor_scalar": "jnki.isa",
+    "tensor_scalar_cumulative": "jnki.isa",
     "tensor_scalar_reduce": "jnki.isa",
     "tensor_tensor": "jnki.isa",
     "use_fault_policy": "jnki.kernel.fault_policy",

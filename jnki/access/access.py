@@ -38,7 +38,7 @@ class Indirect:
     part of the pattern walks the same axis, the places that it reaches from there are on the axis too.
 
     Attributes:
-        index: an int32 or uint32 SBUF tile with `[P, 1]` elements, or one element.
+        index: an int32 or uint32 SBUF tile with `[P, 1]` elements, or one element; or a register.
         step: distance of neighbours on the indexed axis, in elements of the buffer.
         axis: the indexed axis, for messages.
         size: its size.

@@ -129,8 +129,8 @@ def _moved(access: Access, view: Access, tiles: list[tuple[int, Access]], axis: 
 
 
 def rules_of_index_tile(tile: Access) -> None:
-    """An indirect index is an int32 or uint32 tile in SBUF (clause C8)."""
-    if tile.buffer.space is not Space.SBUF:
+    """An indirect index is an int32 or uint32 tile in SBUF (clause C8), or a register."""
+    if tile.buffer.space not in (Space.SBUF, Space.REGISTER):
         raise RuleError(
             "err_indirect_indices_memory",
             "an indirect index must be loaded into SBUF first",

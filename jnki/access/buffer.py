@@ -9,15 +9,21 @@ from jnki.dtypes import ElementType
 
 
 class Space(enum.Enum):
-    """One of the three memories that a kernel can name."""
+    """One of the three memories that a kernel can name, or the registers of its engines.
+
+    A register is a buffer of one element, `[1, 1]` int32. It has no address, and nothing but register instructions
+    and loops on the device write to it.
+    """
 
     HBM = "hbm"
     SBUF = "sbuf"
     PSUM = "psum"
+    REGISTER = "register"
 
     @property
     def on_chip(self) -> bool:
-        return self is not Space.HBM
+        """Whether its tensors lie in partitions."""
+        return self in (Space.SBUF, Space.PSUM)
 
     def __str__(self) -> str:
         return self.value

@@ -25,7 +25,8 @@ def hardware_pattern(
         buffer: what is accessed; its own shape gives the stride of `indirect_dim`.
         pattern: pairs from the slowest to the fastest; on chip the first one walks the partitions.
         offset: static start, in elements.
-        scalar_offset: a one-element SBUF tile: the whole pattern moves by that many places on `indirect_dim`.
+        scalar_offset: a one-element SBUF tile, or a register: the whole pattern moves by that many places on
+            `indirect_dim`.
         vector_offset: a `[P, 1]` SBUF tile: row `j` of the pattern is row `vector_offset[j]` of the buffer, and the
             step of the leading pair is ignored in favour of the buffer's own.
         indirect_dim: the axis of the buffer that a dynamic offset counts on; 0 for a vector.
@@ -111,7 +112,7 @@ def _scalar(buffer: Buffer, index: Access, indirect_dim: int) -> Indirect:
             "dma_copy.scalar_index",
             "scalar_offset must be one element",
             given=str(list(index.shape)),
-            allowed="[1, 1] in sbuf",
+            allowed="[1, 1] in sbuf, or a register",
         )
     if buffer.space.on_chip and indirect_dim == buffer.partition_axis:
         raise RuleError(

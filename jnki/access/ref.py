@@ -72,7 +72,8 @@ class Ref:
         Args:
             pattern: pairs from the slowest to the fastest.
             offset: first element.
-            scalar_offset: a one-element SBUF reference that moves the pattern along `indirect_dim` at run time.
+            scalar_offset: a one-element SBUF reference, or a register, that moves the pattern along `indirect_dim` at
+                run time.
             vector_offset: a `[P, 1]` SBUF reference: the row of the buffer that each row of the pattern walks. Some
                 instructions take several columns, which are read one after the other.
             indirect_dim: the axis that a dynamic offset counts on.
@@ -95,6 +96,11 @@ def sbuf(name: str, dtype: Any = None) -> Ref:
 def psum(name: str, dtype: Any = None) -> Ref:
     """The PSUM tile `name`, `[P, F...]`."""
     return Ref(Space.PSUM, name, None if dtype is None else element_type(dtype, EVERY))
+
+
+def register(name: str) -> Ref:
+    """The register `name`: one int32, as the scalar offset of an operand and for register instructions."""
+    return Ref(Space.REGISTER, name)
 
 
 Lookup = Callable[[Space, str, ElementType | None], Buffer]

@@ -6,10 +6,12 @@ Source: `select`, `vector_select` and `ap` of `NkiTensor`, and the access-patter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jnki.access.access import Access, Dim, Indirect
+from jnki.access.access import Access, Bound, Dim, Indirect
 from jnki.access.advanced import rules_of_index_tile
+from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer, Space, row_major_strides
 from jnki.access.pattern import hardware_pattern
+from jnki.access.strided import leaves
 from jnki.errors import RuleError, not_modelled
 
 
@@ -95,15 +97,16 @@ def storage_pattern(
         indirect_dim: the dim of the view whose row-major step a dynamic offset counts in.
         buffer: the storage, as elements of the pattern's type.
 
+    Returns:
+        The pattern. One that leaves the storage is an error where it is used, not before: public kernels make such
+        patterns and then decide not to use them.
+
     Raises:
         RuleError: `ap.*` or `dma_copy.*`, for a pattern that the hardware cannot express.
     """
     start = access.offset.constant * access.dtype.size_bytes // buffer.dtype.size_bytes + (offset or 0)
     if scalar_offset is None and vector_offset is None:
-        found = hardware_pattern(buffer, pattern, start)
-        if found.unchecked:
-            raise _leaves(buffer, pattern, start)
-        return found
+        return _in_partitions(hardware_pattern(buffer, pattern, start))
     _direct(access, "ap")
     steps = row_major_strides(access.shape)
     if not 0 <= indirect_dim < len(steps):
@@ -125,8 +128,19 @@ def storage_pattern(
     found = hardware_pattern(axes, pattern, start, scalar_offset, vector_offset, axis, by_columns=True)
     static = replace(found, indirect=None)
     if static.unchecked and not _walks_inside(static):
-        raise _leaves(buffer, pattern, start)
+        raise leaves(static)
     return replace(found, unchecked=())
+
+
+def _in_partitions(access: Access) -> Access:
+    """`access`, on chip with a bound on its free dims if they run into the next partition."""
+    if not access.buffer.space.on_chip:
+        return access
+    free = access.buffer.strides[access.buffer.partition_axis]
+    start = access.offset.constant % free
+    bound = Bound(Affine(start), (0, *(dim.step for dim in access.dims[1:])), 1, free)
+    is_inside = start + sum(dim.step * (dim.count - 1) for dim in access.dims[1:]) < free
+    return access if is_inside else replace(access, unchecked=(*access.unchecked, bound))
 
 
 def _walks_inside(access: Access) -> bool:
@@ -156,12 +170,3 @@ def _direct(access: Access, function: str) -> None:
             given=str(access),
             allowed="one such index for a view",
         )
-
-
-def _leaves(buffer: Buffer, pattern: Sequence[Sequence[int]], start: int) -> RuleError:
-    return RuleError(
-        "ap.bounds",
-        f"the pattern leaves tensor '{buffer.name}'",
-        given=f"{[list(pair) for pair in pattern]} from {start}, of {buffer.size} elements",
-        allowed="elements 0 to " + str(buffer.size - 1),
-    )

@@ -319,5 +319,27 @@ def _with(access: Access, dim: int, dims: tuple[Dim, ...], moved: int = 0) -> Ac
     return _viewed(access, (*access.dims[:dim], *dims, *access.dims[dim + 1 :]), access.offset + moved)
 
 
+def inside(access: Access) -> Access:
+    """`access`, which must not leave its storage.
+
+    Raises:
+        RuleError: `ap.bounds`.
+    """
+    if access.unchecked:
+        raise leaves(access)
+    return access
+
+
+def leaves(access: Access) -> RuleError:
+    """The error of a pattern that leaves its storage."""
+    buffer = access.buffer
+    return RuleError(
+        "ap.bounds",
+        f"the pattern leaves tensor '{buffer.name}'",
+        given=f"{[[dim.step, dim.count] for dim in access.dims]} from {access.offset}, of {buffer.size} elements",
+        allowed="elements 0 to " + str(buffer.size - 1),
+    )
+
+
 def _viewed(access: Access, dims: tuple[Dim, ...], offset: Affine) -> Access:
     return Access(access.buffer, offset, dims, access.indirect)

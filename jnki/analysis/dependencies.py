@@ -13,7 +13,10 @@ from jnki.access.affine import Symbol
 from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Meeting, Use, Verdict
 from jnki.errors import RuleError
-from jnki.program.program import Loop, LoopKind, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
+
+# Their iterations come one after another.
+_IN_ORDER = (LoopKind.SEQUENTIAL, LoopKind.DEVICE)
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,10 @@ def judged(nodes: tuple[Node, ...], outer: frozenset[Symbol] = frozenset()) -> I
     for node in nodes:
         if isinstance(node, Loop):
             yield from judged(node.body, outer | {node.symbol})
-            if node.kind is not LoopKind.SEQUENTIAL:
+            if node.kind not in _IN_ORDER:
                 yield from _judged_in(node, outer)
+        elif isinstance(node, DeviceLoop):
+            yield from judged(node.body, outer)
 
 
 def _judged_in(loop: Loop, outer: frozenset[Symbol]) -> Iterator[Judged]:
@@ -113,6 +118,9 @@ def _uses(nodes: tuple[Node, ...]) -> Iterator[Use]:
         if isinstance(node, Loop):
             yield from _uses(node.body)
             continue
+        if isinstance(node, DeviceLoop):
+            yield from _uses((node.head, *node.body))
+            continue
         accumulates = node.is_accumulation
         written = node.written()
         # The order of what engines keep in registers is the author's business.
@@ -126,8 +134,8 @@ def _uses(nodes: tuple[Node, ...]) -> Iterator[Use]:
             yield Use(node, access, False, accumulates and access in written)
 
 
-def _made_inside(loop: Loop) -> Iterator[str]:
+def _made_inside(loop: Loop | DeviceLoop) -> Iterator[str]:
     yield from (buffer.name for buffer in loop.buffers)
     for node in loop.body:
-        if isinstance(node, Loop):
+        if isinstance(node, (Loop, DeviceLoop)):
             yield from _made_inside(node)

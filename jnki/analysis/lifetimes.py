@@ -34,7 +34,7 @@ from jnki.isa.vector.tensor_copy import TensorCopy
 from jnki.isa.vector.tensor_reduce import TensorReduce
 from jnki.isa.vector.tensor_scalar import TensorScalar
 from jnki.isa.vector.tensor_tensor import TensorTensor
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 from jnki.target import Target
 
 MAX_STEPS = 10_000
@@ -127,6 +127,9 @@ class _Walk:
                         self._forget(buffer)
                     if not self.run(node.body, {**at, node.symbol: number}, steps):
                         return False
+            elif isinstance(node, DeviceLoop):
+                # Nobody knows how often it runs, and what is in memory afterwards.
+                return False
             elif next(steps) >= MAX_STEPS:
                 return False
             else:

@@ -37,12 +37,13 @@ class dma_engine(enum.Enum):
 
 
 class reduce_cmd(enum.IntEnum):
-    """What an instruction does with the accumulator registers of its engine."""
+    """What an instruction does with the accumulator registers of its engine; `load_reduce` is the current dialect's."""
 
     idle = 0
     reset = 1
     reduce = 2
     reset_reduce = 3
+    load_reduce = 4
 
 
 class nc_version(enum.IntEnum):

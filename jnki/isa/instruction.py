@@ -1,6 +1,7 @@
 """What every instruction is: frozen operands, rules, and a meaning."""
 
 import dataclasses
+import functools
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from jnki.access.index import IndexValue
 from jnki.access.mask import Mask
 from jnki.errors import RuleError
 from jnki.isa.constants import exact
+from jnki.isa.dynamic_operands import run_with_offsets
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import Location
 from jnki.target import Target
@@ -39,6 +41,8 @@ class Instruction:
     row_results: ClassVar[tuple[str, ...]] = ()
     # Operands that are registers of an engine: no tensor, and ordered by the author of the kernel.
     registers: ClassVar[tuple[str, ...]] = ()
+    # Whether it reads and writes indirect operands itself; all others are run on direct ones.
+    is_addressing: ClassVar[bool] = False
     # Whether order of execution is visible outside of memory (printing).
     has_side_effect: ClassVar[bool] = False
     # Whether its operands may be scales or packed elements, which are no numbers.
@@ -55,6 +59,8 @@ class Instruction:
         # A dataclass would compare constants by value, and 0.0 is not -0.0. It keeps what a class brings.
         cls.__eq__ = Instruction._equals  # type: ignore[method-assign,assignment]
         cls.__hash__ = Instruction._hash  # type: ignore[method-assign,assignment]
+        if "execute" in vars(cls) and not cls.is_addressing:
+            cls.execute = _at_offsets(cls.execute)  # type: ignore[method-assign]
 
     def _compared(self) -> tuple[Any, ...]:
         values = (getattr(self, f.name) for f in dataclasses.fields(self) if f.compare)
@@ -111,6 +117,16 @@ class Instruction:
 
     @property
     def may_fault(self) -> bool:
+        return self.has_offset
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether an operand starts where a number says that is known at run time."""
+        return any(access.indirect is not None for access in self.operands().values())
+
+    @property
+    def crosses_devices(self) -> bool:
+        """Whether devices of a mesh run it together: all of them as often, and in the same order."""
         return False
 
     @property
@@ -207,3 +223,13 @@ class Instruction:
         target = ", ".join(str(access) for access in self.written())
         text = f"{target} = {self.name}({', '.join(parts)})" if target else f"{self.name}({', '.join(parts)})"
         return text + (f" if {self.mask}" if self.mask is not None else "")
+
+
+def _at_offsets(execute: Callable[..., DeviceMemory]) -> Callable[..., DeviceMemory]:
+    """`execute`, which knows direct operands, for instructions with scalar offsets too."""
+
+    @functools.wraps(execute)
+    def run(self: Any, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
+        return run_with_offsets(self, execute, memory, at) if self.has_offset else execute(self, memory, at)
+
+    return run

@@ -36,6 +36,7 @@ class Operator:
         identity: what a masked-off element contributes to a reduction.
         masked_reduction: of an array, its mask and axes, for an operator without a neutral element on the left.
         aliases: NumPy functions that mean the same, by name.
+        least_version: the first NeuronCore that has it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Operator:
     identity: float | int = 0
     masked_reduction: Callable[..., jax.Array] | None = field(default=None, compare=False)
     aliases: tuple[str, ...] = ()
+    least_version: int = 2
 
 
 def _flag(function: Callable[..., Any]) -> Callable[..., jax.Array]:
@@ -85,6 +87,15 @@ def _less(start: jax.Array, rest: jax.Array) -> jax.Array:
 
 def _logical_shift_right(x: jax.Array, n: jax.Array) -> jax.Array:
     return lax.shift_right_logical(x, n.astype(x.dtype))
+
+
+def _abs_max(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Whichever has the larger magnitude, with its sign; `y` where neither has."""
+    return jnp.where(jnp.abs(x) > jnp.abs(y), x, y)
+
+
+def _abs_min(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(jnp.abs(x) < jnp.abs(y), x, y)
 
 
 def _any(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
@@ -126,6 +137,10 @@ _ALL_OPERATORS = (
     Operator("reciprocal", 1, dead_is_zero(lambda x: 1 / x), (VECTOR, SCALAR)),
     Operator("abs", 1, jnp.abs, (VECTOR, SCALAR), aliases=("absolute", "fabs")),
     Operator("power", 2, dead_is_zero(jnp.power), (GPSIMD,), aliases=("pow", "float_power")),
+    Operator("abs_max", 2, _abs_max, least_version=4),
+    Operator("abs_min", 2, _abs_min, identity=np.inf, least_version=4),
+    Operator("square", 1, lambda x: multiply(x, x), least_version=4),
+    Operator("relu", 1, jax.nn.relu, least_version=4),
 )
 
 OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL_OPERATORS})

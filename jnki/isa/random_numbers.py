@@ -52,13 +52,25 @@ def drawn(
 
     A draw that a mask leaves no element of is not made: a loop may leave out the instruction.
     """
+    bits, memory = drawn_bits(memory, state, shape, enabled, at)
+    return uniform(bits), memory
+
+
+def uniform(bits: jax.Array) -> jax.Array:
+    """The upper 24 bits of words as a float32 number from 0 up to 1 without it."""
+    return (bits >> jnp.uint32(8)).astype(jnp.float32) * jnp.float32(2.0**-24)
+
+
+def drawn_bits(
+    memory: DeviceMemory, state: Access, shape: tuple[int, ...], enabled: jax.Array | None, at: Loops
+) -> tuple[jax.Array, DeviceMemory]:
+    """Words of 32 random bits of `shape`, and memory after the draw."""
     words = load(memory, state, at).reshape(-1)
     seed, count = words[0], words[1]
     place = lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
     bits, _ = threefry2x32((seed, count), (place, jnp.zeros_like(place)))
-    uniform = (bits >> jnp.uint32(8)).astype(jnp.float32) * jnp.float32(2.0**-24)
     made = jnp.uint32(math.prod(shape) > 0) if enabled is None else jnp.any(enabled).astype(jnp.uint32)
-    return uniform, store(memory, state, jnp.stack([seed, count + made]).reshape(STATE_SHAPE), at)
+    return bits, store(memory, state, jnp.stack([seed, count + made]).reshape(STATE_SHAPE), at)
 
 
 def check_state(instruction: Instruction, state: Access) -> None:

@@ -1,5 +1,6 @@
 """`h = (a <op0> h) <op1> b` along an axis, one element after another: what a scan of the Vector Engine computes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,14 +32,17 @@ class Step:
         return OPERATORS[self.op1].function(*((b, inner) if self.reverse1 else (inner, b)))
 
 
-def in_order(step: Step, a: jax.Array, b: jax.Array, start: jax.Array, on: jax.Array | None = None) -> jax.Array:
+def in_order(
+    step: Callable[..., jax.Array], a: jax.Array, b: jax.Array | None, start: jax.Array, on: jax.Array | None = None
+) -> jax.Array:
     """All states of the recurrence, `float32[N, P]`: the first axis is the one that is walked.
 
     The bits are those of a loop over NumPy's float32. A step of the reverse pass computes its slopes again from `a`,
     `b` and the state before it: a few operations, where keeping them took two more arrays of the size of `a`.
 
     Args:
-        a, b: `float32[N, P]`.
+        step: of `a`, the state and `b`.
+        a, b: `float32[N, P]`; `b` may be None, for a step without it.
         start: the state before the first step, `float32[P]`.
         on: `bool[N, P]`; where false, a state stays as it was. None where every step is taken.
     """

@@ -5,17 +5,20 @@ from typing import Any
 
 from jnki.access.access import Access, Dim
 from jnki.access.buffer import Space
-from jnki.errors import RuleError, not_modelled
+from jnki.errors import RuleError
 from jnki.isa.bitvec import immediate
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
-from jnki.isa.operators import Operator
+from jnki.isa.operators import OPERATORS, Operator
 from jnki.source import called
 from jnki.target import Target
 
 
 def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psum: bool = True) -> None:
-    """The operand is in SBUF (or PSUM, where allowed), is direct, and starts with the partition axis."""
+    """The operand is in SBUF (or PSUM, where allowed), and starts with the partition axis.
+
+    It is direct, or has one offset, which moves it within each partition.
+    """
     allowed = (Space.SBUF, Space.PSUM) if psum else (Space.SBUF,)
     if access.buffer.space not in allowed:
         raise wrong_memory(instruction, operand, access, " | ".join(map(str, allowed)))
@@ -26,8 +29,7 @@ def check_on_chip(instruction: Instruction, operand: str, access: Access, *, psu
             given=str(access),
             allowed="static indices; nisa.dma_copy gathers and scatters",
         )
-    if access.indirect is not None:
-        raise not_modelled(f"a dynamic index on '{operand}' of {instruction.name}")
+    check_offset(instruction, operand, access)
     check_tile(instruction, operand, access)
     if access.dtype.is_opaque and not instruction.takes_opaque:
         raise no_numbers(instruction, operand, access)
@@ -51,6 +53,19 @@ def check_keeps_opaque(instruction: Instruction, dst: Access, src: Access) -> No
             "scales and packed elements are not cast",
             given=f"dst {dst.dtype}, src {src.dtype}",
             allowed="equal element types; .view gives the same bytes another type",
+        )
+
+
+def check_offset(instruction: Instruction, operand: str, access: Access) -> None:
+    """The offset of an operand on chip, if it has one, moves it within each partition."""
+    buffer, indirect = access.buffer, access.indirect
+    stride = buffer.strides[buffer.partition_axis]
+    if indirect is not None and stride <= indirect.step < stride * buffer.shape[buffer.partition_axis]:
+        raise instruction.error(
+            f"{instruction.name}.partition",
+            f"the dynamic offset of '{operand}' moves along partitions",
+            given=str(access),
+            allowed="an offset within each partition",
         )
 
 
@@ -171,6 +186,8 @@ def check_number_or_vector(
     instruction: Instruction, argument: str, operand: Any, operator: Operator, data: Access, target: Target
 ) -> None:
     """The operand beside each element of `data` is a number or a `[P, 1]` tile, as the operator takes it."""
+    if operand is None and operator.arity == 1:
+        return
     if operand is None:
         raise instruction.error(
             f"{instruction.name}.{argument}", f"'{operator.name}' needs '{argument}'", allowed="a number or [P, 1]"
@@ -183,12 +200,12 @@ def check_number_or_vector(
             f"{instruction.name}.{argument}",
             f"'{operator.name}' has one operand, the data",
             given=f"{argument}={operand}",
-            allowed=f"{argument}=0.0",
+            allowed=f"{argument}=0.0, or None",
         )
 
 
 def check_immediate(
-    instruction: Instruction, argument: str, operand: Access | float, operator: Operator, data: Access
+    instruction: Instruction, argument: str, operand: Access | float | None, operator: Operator, data: Access
 ) -> None:
     """A number beside a bitvec operator has bits in the type of the data."""
     works_on_bits = operator.is_bitvec and operator.arity == 2
@@ -210,3 +227,65 @@ def check_vector(instruction: Instruction, operand: str, value: Access, data: Ac
             given=f"{list(value.shape)} beside data {list(data.shape)}",
             allowed=f"[{data.shape[0]}, 1]",
         )
+
+
+def check_version(instruction: Instruction, target: Target, least: int, instead: str = "") -> None:
+    """The target has the instruction: its NeuronCore is of version `least` or newer."""
+    if target.neuron_core_version < least:
+        raise instruction.error(
+            f"{instruction.name}.target",
+            f"there is no such instruction before NeuronCore-v{least}",
+            given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
+            allowed=f"NeuronCore-v{least} and newer{instead}",
+        )
+
+
+def check_operators(instruction: Instruction, target: Target, **names: str | None) -> None:
+    """The target has the operators, which are given by argument."""
+    for argument, name in names.items():
+        if name is not None and OPERATORS[name].least_version > target.neuron_core_version:
+            raise instruction.error(
+                f"{instruction.name}.{argument}",
+                f"there is no operator '{name}' before NeuronCore-v{OPERATORS[name].least_version}",
+                given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
+                allowed=f"NeuronCore-v{OPERATORS[name].least_version} and newer",
+            )
+
+
+def check_no_mask(instruction: Instruction) -> None:
+    """Instructions that only the current dialect has take no mask: it has none."""
+    if instruction.mask is not None:
+        raise instruction.error(
+            f"{instruction.name}.mask", "there is no mask", given=str(instruction.mask), allowed="mask=None"
+        )
+
+
+def check_int32(instruction: Instruction, argument: str, value: Any) -> None:
+    """The argument is an integer of 32 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 31) <= value < 1 << 31:
+        raise instruction.error(
+            f"{instruction.name}.{argument}",
+            f"'{argument}' is no integer of 32 bits",
+            given=repr(value),
+            allowed="-2^31 to 2^31 - 1",
+        )
+
+
+def check_type(instruction: Instruction, operand: str, access: Access, types: tuple[str, ...]) -> None:
+    """The operand is of one of these element types."""
+    if access.dtype.name not in types:
+        raise instruction.error(
+            f"{instruction.name}.{operand}",
+            f"'{operand}' has the wrong element type",
+            given=str(access.dtype),
+            allowed=", ".join(types),
+        )
+
+
+def check_float32(instruction: Instruction, argument: str, value: Any, data: Access, target: Target) -> None:
+    """A number beside `data` is a constant, or a `[P, 1]` tile of float32."""
+    if not isinstance(value, Access):
+        return
+    check_compute_tile(instruction, argument, value, target)
+    check_vector(instruction, argument, value, data)
+    check_type(instruction, argument, value, ("float32",))

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jnki.dtypes import ElementType, element_type
-from jnki.kernel.identity import identity_key, number_key
+from jnki.kernel.identity import Same, identity_key, number_key
 from jnki.record.tensor_annotation import TensorAnnotation
 
 _ARRAYS = (np.ndarray, jax.Array, jax.ShapeDtypeStruct, TensorAnnotation)
@@ -107,7 +107,8 @@ def quick_key(args: tuple[Any, ...]) -> Any:
 def flatten(bound: dict[str, Any], kernel: str = "") -> Arguments:
     """The arguments by parameter name, taken apart.
 
-    Containers are taken apart as `jax.tree` does, except that a dict keeps the order in which its keys were given.
+    Containers are taken apart as `jax.tree` does, except that a dict keeps the order in which its keys were given; and
+    so is an object whose class says `__taken_apart__`, into its attributes.
 
     Args:
         kernel: its name, for messages.
@@ -170,8 +171,23 @@ class _Walk:
                 parts = [(_label(path), jax.tree_util.keystr(path), child) for path, child in children]
                 key = self._static(structure.node_data(), spoken)
                 return self._take_parts(parts, name, spoken, key, structure.unflatten)
+            if getattr(kind, "__taken_apart__", False):
+                return self._take_object(value, name, spoken)
         key = self._static(value, spoken)
         return key, lambda supply: value
+
+    def _take_object(self, value: Any, name: str, spoken: str) -> tuple[Hashable, Build]:
+        """An object whose state is its attributes, and that wants to be a container of them."""
+        labels = list(vars(value))
+
+        def make(built: list[Any]) -> Any:
+            # As a copy: a kernel may change it, and the caller's stays as it is.
+            made = object.__new__(type(value))
+            vars(made).update(zip(labels, built, strict=True))
+            return made
+
+        key = (Same(type(value)), tuple(labels))
+        return self._take_parts([(label, f".{label}", vars(value)[label]) for label in labels], name, spoken, key, make)
 
     def _take_dict(self, value: Any, name: str, spoken: str) -> tuple[Hashable, Build]:
         kind, labels = type(value), list(value)

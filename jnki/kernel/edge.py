@@ -33,8 +33,13 @@ UNTAKEN = (
 )
 
 
-def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, kernel: str) -> tuple[jax.Array, ...]:
+def report(
+    outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, kernel: str, max_trips: int | None = None
+) -> tuple[jax.Array, ...]:
     """The outputs, with the fault made visible in the way that `policy` says.
+
+    Args:
+        max_trips: the bound of the kernel's loops, if one is stated: that a loop goes on after it is a fault too.
 
     Raises:
         RuleError: "nan" was asked for, and an output is of integers.
@@ -49,7 +54,7 @@ def report(outputs: tuple[jax.Array, ...], fault: Fault, policy: FaultPolicy, ke
                 allowed='kernel.with_fault, or the policies "poison" and "callback"',
             )
     else:
-        _check(fault, kernel)
+        _check(fault, kernel, max_trips)
     if policy is FaultPolicy.CALLBACK:
         _call_back(fault)
         return outputs
@@ -84,8 +89,10 @@ def _ask_once(size: int, batched: list[bool], *fields: jax.Array) -> tuple[tuple
     return _ask(*whole), ()
 
 
-def _check(fault: Fault, kernel: str) -> None:
+def _check(fault: Fault, kernel: str, max_trips: int | None) -> None:
     text = f"a row index is out of bounds in kernel '{kernel}': row {{row}} has index {{index}}"
+    if max_trips is not None:
+        text += f"; or a loop runs more than {max_trips} times"
 
     def check(occurred: jax.Array, row: jax.Array, index: jax.Array) -> tuple[()]:
         checkify.debug_check(~occurred, text, row=row, index=index)

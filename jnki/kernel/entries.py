@@ -14,7 +14,7 @@ from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.dialect import LEGACY, Dialect
-from jnki.kernel.options import Option
+from jnki.kernel.options import Options
 from jnki.kernel.pieces import Pieces, is_long
 from jnki.kernel.progress import FirstCall
 from jnki.kernel.recording import record_kernel
@@ -79,15 +79,19 @@ class Entries:
         kwargs: dict[str, Any],
         grid: tuple[int, ...],
         target: Target,
-        options: frozenset[Option],
+        options: Options,
+        axes: tuple[str, ...] = (),
     ) -> tuple[Entry, Any]:
         """The entry for a call, and the arrays among its arguments.
+
+        Args:
+            axes: of the mesh, along which ranks are counted.
 
         Raises:
             RuleError: the kernel breaks a rule (while it is recorded).
             TypeError: the function does not take such arguments.
         """
-        settings = grid, target, options
+        settings = grid, target, options, axes
         quick = None if kwargs else quick_key(args)
         entry = None if quick is None else self._cache.get((quick, *settings))
         if entry is not None:
@@ -117,7 +121,8 @@ class Entries:
         arguments: Arguments,
         grid: tuple[int, ...],
         target: Target,
-        options: frozenset[Option],
+        options: Options,
+        axes: tuple[str, ...],
     ) -> Entry:
         program, structure, labels = record_kernel(
             self._function,
@@ -129,6 +134,7 @@ class Entries:
             options,
             out_parameters=self._out_parameters,
             dialect=self._dialect,
+            axes=axes,
         )
         single = structure == jax.tree.structure(0)
         pieces = Pieces(program) if is_long(program) else None

@@ -19,7 +19,7 @@ from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
-from jnki.kernel.options import Option, with_option
+from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
 from jnki.kernel.written_back import check_writable, written_back
@@ -56,7 +56,7 @@ class Kernel(Generic[P, R]):
         grid: tuple[int, ...] = (),
         target: Target | None = None,
         policy: FaultPolicy | None = None,
-        options: frozenset[Option] = frozenset(),
+        options: Options = frozenset(),
         out_parameters: bool = False,
         dialect: Dialect = LEGACY,
     ):
@@ -67,6 +67,7 @@ class Kernel(Generic[P, R]):
         self._target = target
         self._policy = policy
         self._options = options
+        self._axes: tuple[str, ...] = ()
         self._bound: tuple[Any, ...] = ()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -94,7 +95,7 @@ class Kernel(Generic[P, R]):
         return self._target or self._dialect.default_target()
 
     @property
-    def options(self) -> frozenset[Option]:
+    def options(self) -> Options:
         """What decorators of NKI ask of the vendor's compiler: they change what is checked, and no value."""
         return self._options
 
@@ -134,6 +135,17 @@ class Kernel(Generic[P, R]):
         """
         return self._with(_target=target_named(spec))
 
+    def max_trips(self, number: int) -> "Kernel[P, R]":
+        """This kernel with a bound: no loop whose length is known at run time only runs more than `number` times.
+
+        Such a loop has derivatives backwards too. It always takes the time of that many iterations; one that goes on
+        after them is a fault.
+
+        Raises:
+            RuleError: `kernel.max_trips`, for what is no positive integer.
+        """
+        return self._with(_options=with_max_trips(self._options, number, self.__name__))
+
     def _with(self, **changes: Any) -> "Kernel[P, R]":
         made: Kernel[P, R] = object.__new__(type(self))
         vars(made).update(vars(self), **changes)
@@ -143,7 +155,7 @@ class Kernel(Generic[P, R]):
 
     @property
     def _settings(self) -> tuple[Any, ...]:
-        return self._grid, self._target, self._policy, self._options
+        return self._grid, self._target, self._policy, self._options, self._axes
 
     def __carried__(self) -> tuple[Any, ...]:
         """What tells this kernel from others: in a call's key, and where a loop carries it to the next iteration."""
@@ -179,7 +191,7 @@ class Kernel(Generic[P, R]):
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        kept = ("_grid", "_target", "_policy", "_options", "_bound")
+        kept = ("_grid", "_target", "_policy", "_options", "_axes", "_bound")
         settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
@@ -204,7 +216,8 @@ class Kernel(Generic[P, R]):
             return entry.outputs(written_back(updates, _like_inputs(entry.run(*arrays), arrays), arrays))
         flat, fault = entry.run(*arrays)
         if isinstance(fault.site, jax.core.Tracer):
-            flat = report(flat, fault, self._policy or default_fault_policy(), entry.program.name)
+            policy = self._policy or default_fault_policy()
+            flat = report(flat, fault, policy, entry.program.name, max_trips_of(self._options))
         else:
             fault.raise_if_any()
         return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))
@@ -260,6 +273,13 @@ class Kernel(Generic[P, R]):
                 given=f"{self._target.name} in {recorder.target.name}",
                 allowed="the same target, or a kernel that names none",
             )
+        if self._axes not in ((), recorder.axes):
+            raise RuleError(
+                "kernel.nested_axes",
+                f"kernel '{self.__name__}' is called inside a kernel over other axes",
+                given=f"over {_quoted(self._axes)} in a kernel over {_quoted(recorder.axes)}",
+                allowed="the same axes, or a kernel that names none",
+            )
         recorder.kernel_code.append(getattr(inspect.unwrap(self._function), "__code__", None))
         around = recorder.keeps_places
         recorder.keeps_places = around and Option.FORCE_AUTO_ALLOC not in self._options
@@ -270,7 +290,7 @@ class Kernel(Generic[P, R]):
             recorder.kernel_code.pop()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options)
+        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options, self._axes)
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""
@@ -291,6 +311,10 @@ def _traced(flat: Any) -> bool:
 
 def _storage(array: Any) -> Any:
     return element_type(array.dtype).storage
+
+
+def _quoted(axes: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, axes)) or "none"
 
 
 def _original(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What decorators of NKI ask of the vendor's compiler for one kernel. No option changes a value."""
 
 import enum
+from dataclasses import dataclass
 
 from jnki.errors import RuleError
 
@@ -19,7 +20,38 @@ class Option(enum.Enum):
     FORCE_AUTO_ALLOC = "force_auto_alloc"
 
 
-def with_option(options: frozenset[Option], option: Option, kernel: str) -> frozenset[Option]:
+@dataclass(frozen=True)
+class MaxTrips:
+    """How often a loop runs at most whose bounds or condition are known at run time, as the kernel's user says."""
+
+    number: int
+
+
+Options = frozenset[Option | MaxTrips]
+
+
+def max_trips_of(options: Options) -> int | None:
+    """The stated bound of loops, or None."""
+    return next((option.number for option in options if isinstance(option, MaxTrips)), None)
+
+
+def with_max_trips(options: Options, number: int, kernel: str) -> Options:
+    """The options with this bound of loops.
+
+    Raises:
+        RuleError: it is none.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 1 << 31:
+        raise RuleError(
+            "kernel.max_trips",
+            f"kernel '{kernel}' cannot have such a bound of its loops",
+            given=repr(number),
+            allowed="a positive integer",
+        )
+    return frozenset(o for o in options if not isinstance(o, MaxTrips)) | {MaxTrips(number)}
+
+
+def with_option(options: Options, option: Option, kernel: str) -> Options:
     """The options and one more, which stands above them in the kernel's decorators.
 
     Raises:

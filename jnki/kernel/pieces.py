@@ -17,10 +17,11 @@ import numpy as np
 
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Space
+from jnki.isa.registers.loop_head import LoopHead
 from jnki.kernel.progress import progress
 from jnki.lower.run import run_block
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
-from jnki.program.program import Loop, Node, Program, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, Program, instructions
 from jnki.record.reroll.codec import Encoded, Rebuilt
 
 # With more instructions and loops outside of any loop, a kernel is run in pieces.
@@ -111,15 +112,17 @@ class Pieces:
         changed = tuple(n for n in written if n[1] not in made)
         only_read = tuple(n for n in names if n[1] not in made and n not in written)
         # A fault tells names, lines and iterations, and a print tells names.
-        tells = any(i.may_fault or i.has_side_effect for i in inside)
+        is_loop = isinstance(node, (Loop, DeviceLoop))
+        tells = isinstance(node, DeviceLoop) or any(i.may_fault or i.has_side_effect for i in inside)
         movable = {} if tells else {name: number for number, (_, name) in enumerate((*changed, *only_read))}
         encoded = Encoded(movable, located=tells)
         key: Any = encoded.node(node), tuple(encoded.tensors)
         numbers = tuple(encoded.numbers)
-        is_fixed = tells or isinstance(node, Loop)
+        is_fixed = tells or is_loop
         if is_fixed:
             key = (*key, numbers)
-        may_fault = any(i.may_fault for i in inside)
+        # A loop that a fault ends must know of one that was before.
+        may_fault = any(i.may_fault or (isinstance(i, LoopHead) and i.is_open_ended) for i in inside)
         structure = found.setdefault(key, _Structure(node, movable, only_read, changed, may_fault, []))
         structure.numbers.append(numbers)
         self._calls.append((structure, None if is_fixed else np.array(numbers, np.int32), changed, only_read))
@@ -161,7 +164,7 @@ class Pieces:
 
 
 def _made_in(node: Node) -> Iterator[str]:
-    if isinstance(node, Loop):
+    if isinstance(node, (Loop, DeviceLoop)):
         yield from (buffer.name for buffer in node.buffers)
         for inner in node.body:
             yield from _made_in(inner)

@@ -2,6 +2,7 @@
 
 import inspect
 import linecache
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,12 @@ from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.no_tensor import no_tensor
-from jnki.kernel.options import Option
+from jnki.kernel.options import Option, Options, max_trips_of
 from jnki.program.program import Parameter, Program
 from jnki.record.attempts import record
+from jnki.record.cores import Cores
 from jnki.record.grid import run_grid
+from jnki.record.merge import merged
 from jnki.record.python_state import PythonState
 from jnki.record.recorder import Recorder
 from jnki.record.reroll.reroll import rerolled
@@ -37,10 +40,11 @@ def record_kernel(
     arguments: Arguments,
     grid: tuple[int, ...],
     target: Target,
-    options: frozenset[Option] = frozenset(),
+    options: Options = frozenset(),
     *,
     out_parameters: bool = False,
     dialect: Dialect = LEGACY,
+    axes: tuple[str, ...] = (),
 ) -> tuple[Program, Any, frozenset[str]]:
     """The program of `function` for these arguments, the structure of its outputs, and the names of its instructions.
 
@@ -51,6 +55,7 @@ def record_kernel(
             may write.
         dialect: what the kernel is written in. Where that lets a kernel write any parameter, those that it writes and
             does not return are the last outputs.
+        axes: of the mesh, along which ranks are counted.
 
     Raises:
         RuleError: the kernel breaks a rule.
@@ -67,10 +72,17 @@ def record_kernel(
     def make(unrolled: frozenset[Any]) -> Recorder:
         if dialect.numbers_programs:
             unrolled |= {("grid", axis) for axis in range(len(grid))}
-        keeps_places = Option.FORCE_AUTO_ALLOC not in options
+        by_core = dialect.numbers_programs and math.prod(grid) > 1
         recorder = Recorder(
-            target=target, handle=dialect.handle, grid=grid, unrolled=unrolled, keeps_places=keeps_places
+            target=target,
+            handle=dialect.handle,
+            grid=grid,
+            axes=axes,
+            unrolled=unrolled,
+            keeps_places=Option.FORCE_AUTO_ALLOC not in options,
+            cores=Cores() if by_core else None,
         )
+        recorder.max_trips = max_trips_of(options)
         recorder.kernel_code.append(getattr(inspect.unwrap(function), "__code__", None))
         for parameter in parameters:
             recorder.add_parameter(parameter.buffer, any_mutable or parameter.mutable)
@@ -101,13 +113,16 @@ def record_kernel(
         if dialect.writes_parameters:
             returned = {a.buffer.name for a in accesses}
             accesses += tuple(Access.whole(p.buffer) for p in known if p.mutable and p.buffer.name not in returned)
-        body = recorder.finished_body({a.buffer.name for a in accesses})
+        before, *cores = recorder.finished_blocks({a.buffer.name for a in accesses})
         _check_written(recorder, known, accesses, definition)
-        check_dependencies(body)
-        check_capacity(body, target)
-        if Option.STACK_ALLOCATOR not in options:
-            check_allocated_by_hand(body)
-        check_lifetimes(body, target)
+        # On chip, each core has memories of its own.
+        for block in (before, *cores):
+            check_dependencies(block)
+            check_capacity(block, target)
+            if Option.STACK_ALLOCATOR not in options:
+                check_allocated_by_hand(block)
+            check_lifetimes(block, target)
+        body = (*before, *merged(tuple(cores), target))
         body, buffers = rerolled(body, tuple(recorder.scopes[0].buffers), {a.buffer.name for a in accesses})
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
@@ -117,6 +132,7 @@ def record_kernel(
             buffers=buffers,
             body=body,
             outputs=accesses,
+            cores=(before, *cores) if cores else (),
         )
         return program, structure, frozenset(recorder.labels)
 

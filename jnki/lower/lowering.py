@@ -6,6 +6,7 @@ from typing import Any
 import jax
 from jax import lax
 
+from jnki.lower.across import axes_of, of_all_ranks
 from jnki.lower.explicit_mesh import REPLICATED, on_automatic_axes, sharding_of
 from jnki.lower.plan import Form
 from jnki.lower.run import run_block
@@ -31,13 +32,14 @@ def lower_program(
     """
 
     parameters = [p.buffer for p in program.parameters]
+    axes = axes_of(program.body)
     updated = [parameters.index(a.buffer) if a.buffer in parameters and a.is_whole else None for a in program.outputs]
 
     def compute(*arrays: jax.Array) -> tuple[tuple[jax.Array, ...], Fault]:
         memory = DeviceMemory({}, Fault()).replacing(dict(zip(parameters, map(_strongly_typed, arrays))))
         memory = run_block(program.body, memory, NO_LOOPS, form) if run is None else run(memory)
         outputs = tuple(read(memory.get(a.buffer), a, NO_LOOPS) for a in program.outputs)
-        return outputs, memory.fault
+        return outputs, of_all_ranks(memory.fault, axes) if program.may_fault else memory.fault
 
     def function(*arrays: jax.Array) -> tuple[tuple[jax.Array, ...], Fault]:
         shardings = tuple(REPLICATED if n is None else sharding_of(arrays[n]) for n in updated)

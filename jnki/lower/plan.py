@@ -8,7 +8,8 @@
     anything else                                      carried from iteration to iteration
 
 A loop that carries nothing is a batch: all iterations at once, by `jax.vmap`. Otherwise, or where all iterations
-together would need too much memory, it is a `lax.scan`. docs/lowering.md has the measurements behind this.
+together would need too much memory, or exchange something with other devices, it is a `lax.scan`. docs/lowering.md has
+the measurements behind this.
 """
 
 import enum
@@ -20,7 +21,7 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer
 from jnki.lower.slabs import Slab, accesses_in, in_slabs, overwrites, slab_of
-from jnki.program.program import Loop, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 # All iterations of a batch hold their tiles at the same time.
 BATCH_LIMIT_BYTES = 1 << 31
@@ -66,7 +67,7 @@ def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = Mappi
     accesses: dict[str, list[Access]] = {}
     for access in accesses_in(loop.body):
         accesses.setdefault(access.buffer.name, []).append(access)
-    for name in _local_names(loop):
+    for name in local_names(loop):
         accesses.pop(name, None)
     written = {a.buffer.name for i in instructions(loop.body) for a in i.written()}
 
@@ -74,7 +75,7 @@ def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = Mappi
     shared: list[Buffer] = []
     for found in accesses.values():
         # Of a tensor and its views the one that has a derivative travels; to it the others are bits.
-        buffer = _travelling(found, floats)
+        buffer = travelling(found, floats)
         views_floats = floats.get(buffer.name, buffer.dtype.storage) != buffer.dtype.storage
         slab = slab_of(buffer, found, loop.symbol)
         # Floats that the body only sees as bits are carried as floats: what it leaves alone keeps its derivative.
@@ -99,7 +100,7 @@ def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = Mappi
     )
 
 
-def _travelling(found: list[Access], floats: Mapping[str, Any]) -> Buffer:
+def travelling(found: list[Access], floats: Mapping[str, Any]) -> Buffer:
     """Of a tensor and its views the one as which memory holds it, or else one of floats."""
     held = (a.buffer for a in found if a.dtype.storage == floats.get(a.buffer.name))
     return next(held, next((a.buffer for a in found if a.dtype.is_float), found[0].buffer))
@@ -108,7 +109,7 @@ def _travelling(found: list[Access], floats: Mapping[str, Any]) -> Buffer:
 def _form(
     loop: Loop, body: tuple[Node, ...], carried: tuple[Buffer, ...], remade: tuple[Buffer, ...], asked: Form | None
 ) -> Form:
-    if carried or any(i.has_side_effect for i in instructions(body)):
+    if carried or any(i.has_side_effect or i.crosses_devices for i in instructions(body)):
         return Form.SCAN
     if asked is not None:
         return asked
@@ -123,14 +124,17 @@ def _moves_elsewhere(loop: Loop, body: tuple[Node, ...]) -> bool:
     return any(loop.symbol in access.offset.symbols for access in accesses_in(body))
 
 
-def _local_names(loop: Loop) -> set[str]:
+def local_names(loop: Loop | DeviceLoop) -> set[str]:
+    """Names of the buffers that the loop, or one in it, makes."""
     names = {b.name for b in loop.buffers}
     for node in loop.body:
-        if isinstance(node, Loop):
-            names |= _local_names(node)
+        if isinstance(node, (Loop, DeviceLoop)):
+            names |= local_names(node)
     return names
 
 
-def _local_bytes(loop: Loop) -> int:
+def _local_bytes(loop: Loop | DeviceLoop) -> int:
+    # A loop on the device holds the tensors of one iteration at a time.
     inner = sum(n.symbol.trips * _local_bytes(n) for n in loop.body if isinstance(n, Loop))
+    inner += sum(_local_bytes(n) for n in loop.body if isinstance(n, DeviceLoop))
     return sum(b.size_bytes for b in loop.buffers) + inner

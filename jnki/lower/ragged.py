@@ -11,7 +11,7 @@ from dataclasses import replace
 from jnki.access.affine import Affine, Symbol
 from jnki.access.coordinates import inside
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 
 def split_edges(loop: Loop) -> list[Loop | int]:
@@ -41,7 +41,7 @@ def substitute(nodes: tuple[Node, ...], symbol: Symbol, value: Affine) -> tuple[
     """The block with a loop index replaced by another expression."""
     return tuple(
         replace(node, body=substitute(node.body, symbol, value))
-        if isinstance(node, Loop)
+        if isinstance(node, (Loop, DeviceLoop))
         else _substituted(node, symbol, value)
         for node in nodes
     )

@@ -9,6 +9,10 @@ from jax import lax
 from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer
+from jnki.isa.registers.loop_head import LoopHead
+from jnki.lower.across import own_ranks
+from jnki.lower.device_loops import run_device_loop
+from jnki.lower.known_registers import with_known_registers
 from jnki.lower.manual_axes import varying_axes, varying_over
 from jnki.lower.plan import Form, Plan, plan
 from jnki.lower.ragged import at_iteration, split_edges
@@ -18,7 +22,7 @@ from jnki.lower.widen import widened
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
 from jnki.memory.bits import from_twins, to_twins
 from jnki.memory.scatter import write
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 
 def run_block(nodes: tuple[Node, ...], memory: DeviceMemory, at: Loops, form: Form | None = None) -> DeviceMemory:
@@ -30,7 +34,9 @@ def run_block(nodes: tuple[Node, ...], memory: DeviceMemory, at: Loops, form: Fo
     for node in nodes:
         match node:
             case Loop():
-                memory = _run_loop(node, memory, at, form)
+                memory = _run_loop(with_known_registers(node), memory, at, form)
+            case DeviceLoop():
+                memory = run_device_loop(node, memory, at, lambda body, inner, here: run_block(body, inner, here, form))
             case _:
                 scope = f"{node.name}@{node.location.short()}" if node.location else node.name
                 with jax.named_scope(scope):
@@ -61,11 +67,15 @@ def _run_single(loop: Loop, number: int, memory: DeviceMemory, at: Loops, form: 
 
 def _run_planned(loop: Loop, how: Plan, memory: DeviceMemory, at: Loops, form: Form | None) -> DeviceMemory:
     """One step takes (carry, index and slabs) to (carry, slabs); vmap or scan repeats it."""
-    quiet = Fault()
-    outer = memory.with_fault(quiet)
+    # A loop in it that a fault ends must know of one that was before.
+    may_hang = any(isinstance(i, LoopHead) and i.is_open_ended for i in instructions(how.body))
+    outer = memory if may_hang else memory.with_fault(Fault())
 
-    def step(carried: tuple[Any, ...], index: Any, parts: tuple[jax.Array, ...]) -> tuple[Any, Any, Any, Fault]:
-        inner = outer.without(frozenset(loop.buffers) | {s.buffer for s in how.slabs_out} | set(how.remade))
+    def step(
+        carried: tuple[Any, ...], index: Any, parts: tuple[jax.Array, ...], before: Fault | None = None
+    ) -> tuple[Any, Any, Any, Fault]:
+        inner = outer if before is None or not may_hang else outer.with_fault(before)
+        inner = inner.without(frozenset(loop.buffers) | {s.buffer for s in how.slabs_out} | set(how.remade))
         inner = inner.replacing({s.part: part for s, part in zip(how.slabs_in, parts)})
         inner = inner.replacing(dict(zip(how.carried, carried)))
         inner = run_block(how.body, inner, at.inside(loop.symbol, index), form)
@@ -102,14 +112,14 @@ def _scan(loop: Loop, how: Plan, outer: DeviceMemory, step: Any, slabs: tuple[ja
     def body(carry: Any, xs: Any) -> Any:
         carried, _, fault = carry
         index, first = xs
-        carried, parts, remade, found = step(_arrived(carried), index, _arrived(first))
+        carried, parts, remade, found = step(_arrived(carried), index, _arrived(first), fault)
         after = (_sent(carried), _sent(remade), fault.or_else(found) if how.may_fault else fault)
         return varying_over(axes, after), _sent(parts)
 
     carried = tuple(outer.as_held(b) for b in how.carried)
     remade = tuple(outer.get(b) for b in how.remade)
     first = tuple(_with_axis(to_twins(array), s.axis, 0) for array, s in zip(slabs, how.slabs_in))
-    axes = varying_axes(outer, slabs)
+    axes = varying_axes(outer, slabs, own_ranks(how.body))
     before = varying_over(axes, (_sent(carried), _sent(remade), outer.fault))
     (carried, remade, fault), parts = lax.scan(body, before, (jnp.arange(loop.symbol.trips, dtype=jnp.int32), first))
     parts = tuple(_with_axis(arrays, 0, s.axis) for arrays, s in zip(parts, how.slabs_out))

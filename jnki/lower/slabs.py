@@ -16,7 +16,7 @@ from jnki.access.buffer import Buffer
 from jnki.access.coordinates import coordinates, inside
 from jnki.isa.instruction import Instruction
 from jnki.memory.layout import block_of
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ def in_slabs(nodes: tuple[Node, ...], slabs: dict[Buffer, Slab], symbol: Symbol)
         return access if slab is None else slab.inside(access, symbol)
 
     return tuple(
-        replace(node, body=in_slabs(node.body, slabs, symbol)) if isinstance(node, Loop) else node.map_accesses(moved)
+        replace(node, body=in_slabs(node.body, slabs, symbol))
+        if isinstance(node, (Loop, DeviceLoop))
+        else node.map_accesses(moved)
         for node in nodes
     )
 
@@ -117,6 +119,10 @@ def overwrites(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
                     and slab.covers
                     and overwrites(in_slabs(node.body, {buffer: slab}, node.symbol), slab.part)
                 )
+            case DeviceLoop():
+                # It may run not at all.
+                if any(a.buffer.name == buffer.name for a in accesses_in((node,))):
+                    return False
             case Instruction():
                 if any(a.buffer.name == buffer.name for a in node.reads()):
                     return False
@@ -142,6 +148,8 @@ def accesses_in(nodes: tuple[Node, ...]) -> list[Access]:
         match node:
             case Loop():
                 found.extend(accesses_in(node.body))
+            case DeviceLoop():
+                found.extend(accesses_in((node.head, *node.body)))
             case _:
                 for access in node.operands().values():
                     found.extend(access.accesses())

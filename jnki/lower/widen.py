@@ -39,7 +39,8 @@ def widened(loop: Loop) -> tuple[Instruction, ...] | None:
 
 
 def _straight(nodes: tuple[Node, ...]) -> tuple[Instruction, ...] | None:
-    return None if any(isinstance(n, Loop) for n in nodes) else tuple(n for n in nodes if isinstance(n, Instruction))
+    instructions = tuple(n for n in nodes if isinstance(n, Instruction))
+    return instructions if len(instructions) == len(nodes) else None
 
 
 def _continues(instruction: Instruction, symbol: Symbol, local: dict[str, Buffer], sums: set[str]) -> bool:

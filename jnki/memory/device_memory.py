@@ -13,17 +13,17 @@ from jnki.errors import RuleError
 from jnki.memory.fault import Fault
 from jnki.memory.reinterpret import put_back, reinterpret
 
-_SPACES = (Space.HBM, Space.SBUF, Space.PSUM)
+_SPACES = (Space.HBM, Space.SBUF, Space.PSUM, Space.REGISTER)
 
 
 @jax.tree_util.register_pytree_with_keys_class
 class DeviceMemory:
-    """Three name-to-array mappings and one fault record. Every update returns a new one.
+    """Name-to-array mappings, one per memory, and one fault record. Every update returns a new one.
 
     It is all of a computation that JAX traces; everything else about an instruction is static.
 
     Attributes:
-        hbm, sbuf, psum: read-only mappings from buffer names to arrays.
+        hbm, sbuf, psum, registers: read-only mappings from buffer names to arrays.
         fault: the first fault of all instructions so far.
     """
 
@@ -38,18 +38,20 @@ class DeviceMemory:
         hbm: Mapping[str, Any] | None = None,
         sbuf: Mapping[str, Any] | None = None,
         psum: Mapping[str, Any] | None = None,
+        registers: Mapping[str, Any] | None = None,
     ) -> "DeviceMemory":
         """Memory that holds these arrays, and no fault.
 
         Args:
             hbm, sbuf, psum: arrays by name. On chip, axis 0 is the partition axis.
+            registers: integers by name, each held as int32 `[1, 1]`.
 
         Raises:
             TypeError: an array has an element type that NKI does not have.
             RuleError: an array on chip has no axis.
         """
         arrays = {}
-        for space, named in zip(_SPACES, (hbm, sbuf, psum)):
+        for space, named in zip(_SPACES, (hbm, sbuf, psum, None)):
             for name, array in (named or {}).items():
                 element_type(getattr(array, "dtype", None) if hasattr(array, "dtype") else type(array), EVERY)
                 arrays[space, name] = jnp.asarray(array)
@@ -60,6 +62,8 @@ class DeviceMemory:
                         given=f"tensor '{name}' of shape []",
                         allowed="[P, F...]",
                     )
+        for name, value in (registers or {}).items():
+            arrays[Space.REGISTER, name] = jnp.asarray(value, jnp.int32).reshape(1, 1)
         return DeviceMemory(arrays, Fault())
 
     @property
@@ -73,6 +77,10 @@ class DeviceMemory:
     @property
     def psum(self) -> Mapping[str, jax.Array]:
         return self._in(Space.PSUM)
+
+    @property
+    def registers(self) -> Mapping[str, jax.Array]:
+        return self._in(Space.REGISTER)
 
     @property
     def arrays(self) -> Mapping[tuple[Space, str], Any]:

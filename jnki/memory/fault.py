@@ -119,8 +119,16 @@ class FaultDetails:
 
     def error(self, faulty_cases: int = 1, batched: bool = False) -> FaultError:
         site = self.site
+        text = f"index {self.flat_index} is out of bounds for axis 0 with size {site.size}"
+        note = (
+            f"{site.instruction}: row {self.row} of '{site.operand}' has row index {self.index}, out of bounds for "
+            f"axis {site.axis} of tensor '{site.tensor}' with size {site.axis_size}"
+        )
+        if site.is_bound:
+            text = f"a {site.instruction} runs more than {site.axis_size} times"
+            note = f"{site.instruction}: {site.axis_size} is the bound that kernel.max_trips states for all its loops"
         error = FaultError(
-            f"index {self.flat_index} is out of bounds for axis 0 with size {site.size}",
+            text,
             instruction=site.instruction,
             tensor=site.tensor,
             axis=site.axis,
@@ -130,10 +138,7 @@ class FaultDetails:
             batch_element=self.case if batched else None,
             location=site.location,
         )
-        error.add_note(
-            f"{site.instruction}: row {self.row} of '{site.operand}' has row index {self.index}, out of bounds for "
-            f"axis {site.axis} of tensor '{site.tensor}' with size {site.axis_size}"
-        )
+        error.add_note(note)
         if site.location is not None:
             error.add_note(f"at {site.location.describe()}")
         if iterations := site.iterations(self.iteration):

@@ -16,12 +16,18 @@ MAX_LOOP_DEPTH = 8
 
 @dataclass(frozen=True)
 class Loops:
-    """Enclosing loops from the outermost to the innermost, each with its index: an int or a traced int32."""
+    """Enclosing loops from the outermost to the innermost, each with its index: an int or a traced int32.
+
+    Attributes:
+        values: the loops.
+        offsets: symbols that stand for numbers from memory, while one instruction runs.
+    """
 
     values: tuple[tuple[Symbol, Any], ...] = ()
+    offsets: tuple[tuple[Symbol, Any], ...] = ()
 
     def __call__(self, symbol: Symbol) -> Any:
-        for known, value in self.values:
+        for known, value in (*self.values, *self.offsets):
             if known == symbol:
                 return value
         raise KeyError(f"loop index {symbol} is used outside of its loop")
@@ -29,7 +35,10 @@ class Loops:
     def inside(self, symbol: Symbol, value: Any) -> "Loops":
         if len(self.values) == MAX_LOOP_DEPTH:
             raise not_modelled(f"more than {MAX_LOOP_DEPTH} nested loops")
-        return Loops((*self.values, (symbol, value)))
+        return Loops((*self.values, (symbol, value)), self.offsets)
+
+    def at_offset(self, symbol: Symbol, value: Any) -> "Loops":
+        return Loops(self.values, (*self.offsets, (symbol, value)))
 
     def iteration(self) -> jax.Array:
         """The indices as `int32[MAX_LOOP_DEPTH]`, outermost first, zero where there is no loop."""

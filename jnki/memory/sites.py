@@ -27,6 +27,7 @@ class Site:
         unrolled: the iterations of unrolled loops around the instruction, outermost first: inside of how many of the
             source's `loops`, name, and number, which may depend on the indices of loops that were found in it.
         location: the user's line.
+        is_bound: whether it is no index that is too large, but the number of a loop's iterations.
     """
 
     instruction: str
@@ -42,6 +43,7 @@ class Site:
     loops: tuple[Symbol, ...] = ()
     unrolled: tuple[tuple[int, str, int | Affine], ...] = ()
     location: Location | None = None
+    is_bound: bool = False
 
     def iterations(self, recorded: tuple[int, ...]) -> list[tuple[str, int]]:
         """The iteration of each loop around the instruction, outermost first, given those of `loops`."""

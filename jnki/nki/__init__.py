@@ -1,11 +1,12 @@
 """The current dialect of NKI (`import nki`): spelling only. What the names mean lives in the rooms below."""
 
-from jnki.nki import isa, language
+from jnki.nki import collectives, isa, language
 from jnki.nki.entry import Kernel, jit, not_available, simulate
+from jnki.nki.language.dtypes import DType as dtype
 
 baremetal = not_available("baremetal")
 benchmark = not_available("benchmark")
 profile = not_available("profile")
 simulate_kernel = not_available("simulate_kernel")
 
-__all__ = ["Kernel", "isa", "jit", "language", "simulate"]
+__all__ = ["Kernel", "collectives", "dtype", "isa", "jit", "language", "simulate"]

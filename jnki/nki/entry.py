@@ -6,6 +6,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from jnki.errors import raising
+from jnki.isa.collectives.functional import axes_of
 from jnki.kernel.entries import Entry
 from jnki.kernel.kernel import Kernel as AnyKernel
 from jnki.nki.dialect import CURRENT
@@ -62,6 +64,22 @@ class Kernel(AnyKernel[P, R]):
                 allowed=f"at most {most}",
             )
         return self._with(_grid=(int(lnc),))  # type: ignore[return-value]
+
+    def over(self, *axes: str) -> "Kernel[P, R]":
+        """This kernel on all devices along an axis of a mesh, inside `jax.shard_map`: `nki.collectives` exchange there.
+
+        A rank is the number of a device along the axis; with several axes, ranks count row by row.
+
+            jax.shard_map(kernel.over("x"), mesh=mesh, in_specs=P("x"), out_specs=P())(x)
+
+        Args:
+            axes: names of axes of the mesh; none for a kernel on one device.
+
+        Raises:
+            NkiValidationError: an axis is no name, or there twice.
+        """
+        with raising(NkiValidationError):
+            return self._with(_axes=axes_of(axes, f"kernel '{self.__name__}'"))  # type: ignore[return-value]
 
     def with_schedule(self, edges: Sequence[Edge]) -> "Kernel[P, R]":
         """This kernel with an order for named instructions: it changes no value, and the names are looked for.

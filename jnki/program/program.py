@@ -21,6 +21,7 @@ from jnki.access.access import Access
 from jnki.access.affine import Symbol
 from jnki.access.buffer import Buffer
 from jnki.isa.instruction import Instruction
+from jnki.isa.registers.loop_head import LoopHead
 from jnki.source import Location
 from jnki.target import Target
 
@@ -31,12 +32,14 @@ _TILES_SHOWN = 4
 class LoopKind(enum.Enum):
     """Who wrote the loop; lowering treats all alike, rules about parallel iterations do not.
 
-    `FOUND` is none of the source's: a long run of instructions that repeat was recorded, and is one again.
+    `DEVICE` is a loop on the device between numbers that are known. `FOUND` is none of the source's: a long run of
+    instructions that repeat was recorded, and is one again.
     """
 
     AFFINE = "affine_range"
     SEQUENTIAL = "sequential_range"
     GRID = "program_id"
+    DEVICE = "fori_loop"
     FOUND = "re-rolled"
 
 
@@ -59,7 +62,26 @@ class Loop:
     location: Location | None = field(default=None, compare=False, repr=False)
 
 
-Node = Instruction | Loop
+@dataclass(frozen=True)
+class DeviceLoop:
+    """A body that runs as often as its head says when the kernel runs, perhaps not at all.
+
+    Attributes:
+        symbol: what a fault tells the iteration by. No operand depends on it: the body finds its index in a register.
+        head: the instruction that decides, before each iteration, whether there is one.
+        body: what one iteration does.
+        buffers: buffers that each iteration makes anew, the index register among them.
+        location: the user's line.
+    """
+
+    symbol: Symbol
+    head: LoopHead
+    body: tuple["Node", ...]
+    buffers: tuple[Buffer, ...] = ()
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+
+Node = Instruction | Loop | DeviceLoop
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,8 @@ class Program:
         buffers: buffers that the kernel makes outside of any loop.
         body: what it does.
         outputs: what it returns, in order.
+        cores: where two cores share it, as it was recorded, what comes before both and what each of them does; `body`
+            is all of it together.
     """
 
     name: str
@@ -91,6 +115,7 @@ class Program:
     buffers: tuple[Buffer, ...]
     body: tuple[Node, ...]
     outputs: tuple[Access, ...]
+    cores: tuple[tuple[Node, ...], ...] = field(default=(), compare=False, repr=False)
 
     # Which descriptor generation each DMA gets, and why: `jnki.analysis` reads programs and registers it here.
     report: ClassVar[Callable[["Program"], str]]
@@ -105,10 +130,13 @@ class Program:
 
 
 def instructions(nodes: tuple[Node, ...]) -> Iterator[Instruction]:
-    """All instructions in program order, each once however often its loop runs."""
+    """All instructions in program order, heads of loops among them, each once however often its loop runs."""
     for node in nodes:
         match node:
             case Loop():
+                yield from instructions(node.body)
+            case DeviceLoop():
+                yield node.head
                 yield from instructions(node.body)
             case _:
                 yield node
@@ -149,6 +177,12 @@ def _block(nodes: tuple[Node, ...], indent: str, target: Target) -> Iterator[str
         match node:
             case Loop():
                 yield f"{indent}for {node.symbol} in {node.symbol.trips}:  # {node.kind.value}"
+                for buffer in node.buffers:
+                    yield f"{indent}  {_declaration(buffer)}"
+                yield from _block(node.body, indent + "  ", target)
+            case DeviceLoop():
+                most = f", at most {node.head.most} times" if node.head.most is not None else ""
+                yield f"{indent}{node.head.listing()}:  # {node.head.name}{most}"
                 for buffer in node.buffers:
                     yield f"{indent}  {_declaration(buffer)}"
                 yield from _block(node.body, indent + "  ", target)

@@ -19,6 +19,11 @@ class FirstWrites:
         self._whole: set[str] = set()
         self._part: dict[str, np.ndarray] = {}
 
+    def forget(self, name: str) -> None:
+        """A tensor of this name is made, and nothing has written to it."""
+        self._whole.discard(name)
+        self._part.pop(name, None)
+
     def note(self, accesses: Iterable[Access]) -> None:
         """These places are written to."""
         for access in accesses:

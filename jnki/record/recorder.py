@@ -10,10 +10,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Place, Space
 from jnki.access.concrete import NeedsConcrete
 from jnki.dtypes import ElementType
-from jnki.errors import OutsideKernelError
+from jnki.errors import OutsideKernelError, not_modelled
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Node
 from jnki.record.blocks import Blocks
@@ -33,6 +34,7 @@ class Recorder(Blocks):
 
     Attributes:
         target, grid: of this recording.
+        axes: of the mesh, along which ranks are counted.
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
         parameters: names of the parameters.
         immutable: names of those that the kernel may not write.
@@ -42,10 +44,13 @@ class Recorder(Blocks):
         written: names of all buffers that any instruction writes.
         labels: the names that the user has given to instructions.
         first_writes: which places in PSUM have been written to.
+        max_trips: how often loops run at most whose bounds are known at run time; None where nobody says.
+        whiles: the `while register:` statements that are open.
     """
 
     target: Target
     grid: tuple[int, ...] = ()
+    axes: tuple[str, ...] = ()
     handle: Callable[..., Any]
     parameters: set[str] = field(default_factory=set)
     immutable: set[str] = field(default_factory=set)
@@ -55,12 +60,16 @@ class Recorder(Blocks):
     written: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
     first_writes: FirstWrites = field(default_factory=FirstWrites)
+    max_trips: int | None = None
+    whiles: list[Any] = field(default_factory=list)
     # By number, and kept alive: the number of one that is gone could become that of another.
     _superseded: dict[int, Instruction] = field(default_factory=dict)
     _last_writer: dict[str, Instruction] = field(default_factory=dict)
     _shared: dict[Any, Buffer] = field(default_factory=dict)
     _shared_here: list[Any] = field(default_factory=list)
     _registers: dict[str, Buffer] = field(default_factory=dict)
+    # How many loops on the device were around each tensor in PSUM when it was made.
+    _loops_around: dict[str, int] = field(default_factory=dict)
     # Where each buffer in PSUM was made, as long as nothing writes to it: a block, and a position in it.
     _unwritten: dict[str, tuple[list[Node], int]] = field(default_factory=dict)
 
@@ -74,21 +83,50 @@ class Recorder(Blocks):
         places: tuple[Place, ...] = (),
     ) -> Buffer:
         """A new buffer in the current scope."""
-        buffer = Buffer(self._unique(name or _assigned_name() or "tile"), space, shape, dtype, partition_axis, places)
+        named = self._unique(name or _assigned_name() or "tile", self._mark)
+        buffer = Buffer(named, space, shape, dtype, partition_axis, places)
         self.scope.buffers.append(buffer)
         if space is Space.PSUM:
             self._unwritten[buffer.name] = (self.scope.nodes, len(self.scope.nodes))
+            # The body of a loop is recorded twice, and its tensors have the same names.
+            self.first_writes.forget(buffer.name)
+            self._loops_around[buffer.name] = self.device_loops
         return buffer
 
+    def adds_in_psum(self, access: Access) -> bool:
+        """Whether a matmul that does not say so adds to these places in PSUM: something has written to them.
+
+        Raises:
+            NotImplementedError: to some of them only; or nothing has, and they are from outside of a loop on the
+                device, where the first iteration would overwrite and the others add.
+        """
+        adds = self.first_writes.adds(access)
+        if not adds and self._loops_around.get(access.buffer.name, 0) < self.device_loops:
+            raise not_modelled(
+                f"a matmul without accumulate= in a loop on the device, into '{access.buffer.name}' from outside of it "
+                "that nothing has written to"
+            )
+        return adds
+
     def make_shared_buffer(self, shape: tuple[int, ...], dtype: ElementType, name: str = "") -> Buffer:
-        """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line."""
+        """An HBM buffer outside of all loops: the same one for every instance of the grid that gets to this line.
+
+        Raises:
+            RuleError: `spmd.shared_tensors`, where cores that are recorded one by one do not make the same ones.
+        """
         line = source_key()
+
+        def make() -> Buffer:
+            buffer = Buffer(self._unique(name or _assigned_name() or "tile"), Space.HBM, shape, dtype)
+            self.scopes[0].buffers.append(buffer)
+            return buffer
+
+        if self.cores is not None:
+            return self.cores.share(shape, dtype, line, make)
         key = (line, self._shared_here.count(line), shape, dtype)
         self._shared_here.append(line)
         if key not in self._shared:
-            unique = self._unique(name or _assigned_name() or "tile")
-            self._shared[key] = Buffer(unique, Space.HBM, shape, dtype)
-            self.scopes[0].buffers.append(self._shared[key])
+            self._shared[key] = make()
         return self._shared[key]
 
     def make_constant(
@@ -114,13 +152,13 @@ class Recorder(Blocks):
         """The registers of an engine, the same ones throughout one instance of the grid."""
         if name not in self._registers:
             scope = [s for s in self.scopes if not s.in_loop][-1]
-            self._registers[name] = Buffer(self._unique(name), Space.SBUF, shape, dtype)
+            self._registers[name] = Buffer(self._unique(name, self._mark), Space.SBUF, shape, dtype)
             scope.buffers.append(self._registers[name])
         return self._registers[name]
 
     def is_outside_grid(self, buffer: Buffer) -> bool:
         """Whether the buffer is a parameter or shared by all instances of the grid."""
-        shared = {b.name for b in self._shared.values()}
+        shared = {b.name for b in (*self._shared.values(), *(self.cores.shared if self.cores is not None else ()))}
         return buffer.name in shared or buffer.name in self.parameters
 
     def start_instance(self) -> None:
@@ -128,10 +166,14 @@ class Recorder(Blocks):
         self._shared_here.clear()
         self._registers.clear()
 
-    def _unique(self, name: str) -> str:
-        count = self.names.get(name, 0)
-        self.names[name] = count + 1
-        return name if count == 0 else self._unique(f"{name}.{count}")
+    @property
+    def _mark(self) -> str:
+        return self.cores.mark if self.cores is not None else ""
+
+    def _unique(self, name: str, mark: str = "") -> str:
+        count = self.names.get(name + mark, 0)
+        self.names[name + mark] = count + 1
+        return name + mark if count == 0 else self._unique(f"{name}.{count}", mark)
 
     def add_parameter(self, buffer: Buffer, mutable: bool) -> None:
         """The kernel has this parameter, and no buffer that it makes can have the same name."""
@@ -189,6 +231,10 @@ class Recorder(Blocks):
         self._superseded[id(first)] = first
         self.emit(replacement)
 
+    def assigned_name(self) -> str:
+        """The variable that the user's line assigns to, or an empty string."""
+        return _assigned_name()
+
     def start_with(self, buffer: Buffer, instruction: Instruction) -> None:
         """Puts `instruction` where `buffer` was made, if that is in PSUM and nothing has written to it yet."""
         if buffer.name not in self._unwritten:
@@ -209,16 +255,21 @@ class Recorder(Blocks):
         """Whether `instruction` is the last one so far that writes to `buffer`."""
         return instruction is not None and self._last_writer.get(buffer.name) is instruction
 
-    def finished_body(self, read_outside: set[str]) -> tuple[Node, ...]:
+    def finished_blocks(self, read_outside: set[str]) -> tuple[tuple[Node, ...], ...]:
         """All that was recorded, without the superseded instructions whose tile nobody else uses.
 
         Args:
             read_outside: names of buffers that are read afterwards.
+
+        Returns:
+            What all instances do, or what comes before them, and then what each of the cores does that are recorded
+            one by one.
         """
         self.check_finished()
-        body, gone = pruned(tuple(self.scopes[0].nodes), self._superseded, read_outside)
+        recorded = [self.scopes[0].nodes, *(self.cores.bodies if self.cores is not None else ())]
+        blocks, gone = pruned(tuple(map(tuple, recorded)), self._superseded, read_outside)
         self.scopes[0].buffers[:] = [b for b in self.scopes[0].buffers if b.name not in gone]
-        return body
+        return blocks
 
 
 def current(function: str) -> Recorder:

@@ -9,7 +9,7 @@ from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.mask import Mask
 from jnki.isa.constants import exact
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 
 
 def same_body(first: Sequence[Node], second: Sequence[Node], renamed: dict[Symbol, Symbol]) -> bool:
@@ -30,6 +30,11 @@ def _same_node(a: Node, b: Node, renamed: dict[Symbol, Symbol]) -> bool:
     if isinstance(a, Loop):
         assert isinstance(b, Loop)
         if (a.symbol.trips, a.kind, a.buffers) != (b.symbol.trips, b.kind, b.buffers):
+            return False
+        return same_body(a.body, b.body, {**renamed, b.symbol: a.symbol})
+    if isinstance(a, DeviceLoop):
+        assert isinstance(b, DeviceLoop)
+        if a.buffers != b.buffers or not _same_fields(a.head, b.head, renamed):
             return False
         return same_body(a.body, b.body, {**renamed, b.symbol: a.symbol})
     return _same_fields(a, b, renamed)

@@ -86,7 +86,7 @@ def check(
         mesh: the devices to share the cases among; all devices without one.
         memory_bytes: what the arrays of one chunk may take on each device.
         poisons: 2 fills memory that was never written with a second pattern: outputs must not differ.
-        orders: how many other orders of parallel iterations run: outputs must not differ.
+        orders: how many other orders of parallel iterations run, and of two cores one: outputs must not differ.
         around: from a function to one of the same arguments and outputs, with other code around the call; compiled
             together, outputs must not differ.
 

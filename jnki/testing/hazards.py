@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jnki.analysis.races import races
 from jnki.memory import Fault
 from jnki.testing.arguments import Arguments
 from jnki.testing.batches import Batches
@@ -19,7 +20,17 @@ from jnki.testing.hostile import is_float, unsigned_of
 from jnki.testing.literals import number
 from jnki.testing.randomness import seed_words
 from jnki.testing.report import CheckFailure
-from jnki.testing.rewriting import Run, buffers_of, filled, locations, parallel_loops, reversed_loops, runner, with_body
+from jnki.testing.rewriting import (
+    Run,
+    buffers_of,
+    filled,
+    locations,
+    other_core_first,
+    parallel_loops,
+    reversed_loops,
+    runner,
+    with_body,
+)
 from jnki.testing.subject import Subject, subject_of
 from jnki.testing.tolerance import ulps_between
 
@@ -68,6 +79,10 @@ def check_hazards(
                 f"{batches.subject.describe()}\nthe order of parallel iterations shows ({', '.join(sorted(which))} "
                 f"from the last to the first): {text}"
             )
+    if orders and program.cores and (text := compare.differs(runner(other_core_first(program)))):
+        lines = [f"  {race}" for race in races(program)]
+        head = f"{batches.subject.describe()}\nthe order of the two cores shows: {text}"
+        raise CheckFailure("\n".join([head, *lines]))
 
 
 def _orders(loops: list[str], count: int) -> list[set[str]]:

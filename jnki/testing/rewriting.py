@@ -9,7 +9,7 @@ import numpy as np
 
 from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
-from jnki.access.buffer import Buffer
+from jnki.access.buffer import Buffer, Space
 from jnki.dtypes import bool_
 from jnki.isa.dma.dma_copy import DmaCopy
 from jnki.isa.enums import oob_mode
@@ -17,7 +17,10 @@ from jnki.isa.instruction import Instruction
 from jnki.isa.vector.memset import Memset
 from jnki.lower.lowering import lower_program
 from jnki.memory import Fault
-from jnki.program.program import Loop, LoopKind, Node, Program
+from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, Program
+from jnki.record.merge import merged
+
+_LOOPS = (Loop, DeviceLoop)
 
 Run = Callable[..., tuple[Any, Fault]]
 
@@ -42,14 +45,14 @@ def with_body(program: Program, body: tuple[Node, ...]) -> Program:
 def changed(nodes: tuple[Node, ...], change: Callable[[Instruction], Instruction]) -> tuple[Node, ...]:
     """The nodes with each instruction replaced, in loops too."""
     return tuple(
-        dataclasses.replace(n, body=changed(n.body, change)) if isinstance(n, Loop) else change(n) for n in nodes
+        dataclasses.replace(n, body=changed(n.body, change)) if isinstance(n, _LOOPS) else change(n) for n in nodes
     )
 
 
 def locations(nodes: tuple[Node, ...], which: Callable[[Instruction], bool]) -> list[Instruction]:
     found: list[Instruction] = []
     for node in nodes:
-        if isinstance(node, Loop):
+        if isinstance(node, _LOOPS):
             found += locations(node.body, which)
         elif which(node):
             found.append(node)
@@ -120,6 +123,10 @@ def without_last_write(program: Program) -> tuple[Program, Instruction] | None:
                     return (*nodes[:place], loop, *nodes[place + 1 :]), inner[-1]
                 if inner and (found := cut(node.body)) is not None:
                     return (*nodes[:place], dataclasses.replace(node, body=found[0]), *nodes[place + 1 :]), found[1]
+            elif isinstance(node, DeviceLoop):
+                # How often it runs nobody knows: none of its iterations makes that write.
+                if (found := cut(node.body)) is not None:
+                    return (*nodes[:place], dataclasses.replace(node, body=found[0]), *nodes[place + 1 :]), found[1]
             elif any(a.buffer.name in outputs for a in node.written()):
                 return (*nodes[:place], *nodes[place + 1 :]), node
         return None
@@ -129,7 +136,7 @@ def without_last_write(program: Program) -> tuple[Program, Instruction] | None:
 
 
 def _substituted(node: Node, symbol: Any, value: Affine) -> Node:
-    if isinstance(node, Loop):
+    if isinstance(node, _LOOPS):
         return dataclasses.replace(node, body=tuple(_substituted(n, symbol, value) for n in node.body))
     return node.substitute(symbol, value)
 
@@ -141,7 +148,7 @@ def buffers_of(program: Program) -> list[Buffer]:
     """All buffers that the kernel makes."""
 
     def inside(nodes: tuple[Node, ...]) -> list[Buffer]:
-        return [b for n in nodes if isinstance(n, Loop) for b in (*n.buffers, *inside(n.body))]
+        return [b for n in nodes if isinstance(n, _LOOPS) for b in (*n.buffers, *inside(n.body))]
 
     return [*program.buffers, *inside(program.body)]
 
@@ -150,15 +157,20 @@ def filled(program: Program, names: set[str]) -> Program:
     """The program in which these buffers hold another pattern before anything is written: 3, zero bits or False."""
 
     def sets(buffers: tuple[Buffer, ...]) -> list[Node]:
-        return [Memset(dst=Access.whole(b), value=_pattern(b)) for b in buffers if b.name in names and b.size]
+        return [Memset(dst=Access.whole(b), value=_pattern(b)) for b in buffers if b.name in names and _is_tensor(b)]
 
     def inside(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         return tuple(
-            dataclasses.replace(n, body=(*sets(n.buffers), *inside(n.body))) if isinstance(n, Loop) else n
+            dataclasses.replace(n, body=(*sets(n.buffers), *inside(n.body))) if isinstance(n, _LOOPS) else n
             for n in nodes
         )
 
     return with_body(program, (*sets(program.buffers), *inside(program.body)))
+
+
+def _is_tensor(buffer: Buffer) -> bool:
+    """Whether it has elements; a register is read only where something was written to it."""
+    return buffer.size > 0 and buffer.space is not Space.REGISTER
 
 
 def _pattern(buffer: Buffer) -> float | int | bool:
@@ -178,7 +190,15 @@ def parallel_loops(nodes: tuple[Node, ...]) -> list[Loop]:
             if node.kind in (LoopKind.AFFINE, LoopKind.GRID) and node.symbol.trips > 1:
                 found.append(node)
             found += parallel_loops(node.body)
+        elif isinstance(node, DeviceLoop):
+            found += parallel_loops(node.body)
     return found
+
+
+def other_core_first(program: Program) -> Program:
+    """The program of two cores in which core 1 comes first wherever they do not wait for each other."""
+    before, *cores = program.cores
+    return with_body(program, (*before, *merged(tuple(reversed(cores)), program.target)))
 
 
 def reversed_loops(nodes: tuple[Node, ...], which: set[str]) -> tuple[Node, ...]:
@@ -191,6 +211,8 @@ def reversed_loops(nodes: tuple[Node, ...], which: set[str]) -> tuple[Node, ...]
                 back = Affine.of(node.symbol.trips - 1) - Affine.of(node.symbol)
                 body = tuple(_substituted(n, node.symbol, back) for n in body)
             made.append(dataclasses.replace(node, body=body))
+        elif isinstance(node, DeviceLoop):
+            made.append(dataclasses.replace(node, body=reversed_loops(node.body, which)))
         else:
             made.append(node)
     return tuple(made)

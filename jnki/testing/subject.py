@@ -11,7 +11,7 @@ import jax
 from jnki.kernel.kernel import Kernel
 from jnki.kernel.with_fault import WithFault
 from jnki.memory import Fault
-from jnki.program.program import Loop, Node, Program
+from jnki.program.program import DeviceLoop, Loop, Node, Program
 from jnki.source import Location
 
 
@@ -93,7 +93,7 @@ def bytes_held(nodes: tuple[Node, ...]) -> int:
     """Bytes of the buffers that loops make, each once."""
     total = 0
     for node in nodes:
-        if isinstance(node, Loop):
+        if isinstance(node, (Loop, DeviceLoop)):
             total += sum(math.prod(b.shape) * b.dtype.size_bytes for b in node.buffers) + bytes_held(node.body)
     return total
 

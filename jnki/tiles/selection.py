@@ -10,7 +10,8 @@ from jnki.isa.constants import as_number
 from jnki.isa.dma.dma_transpose import make as make_transpose
 from jnki.isa.dma.dma_transpose import permutation_of
 from jnki.isa.enums import engine as Engine
-from jnki.isa.gpsimd.local_gather import PARTITIONS_PER_CORE, LocalGather, counts
+from jnki.isa.gpsimd.cores import PARTITIONS_PER_CORE
+from jnki.isa.gpsimd.local_gather import LocalGather, counts
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds
 from jnki.isa.instruction import Instruction
 from jnki.isa.vector.eights import EIGHT

@@ -21,5 +21,5 @@ def test_sizes() -> None:
 
 def test_text_and_spaces() -> None:
     assert str(Buffer("x", Space.SBUF, (4, 6), float32)) == "sbuf tensor 'x' [4, 6] float32"
-    assert [space.on_chip for space in (Space.HBM, Space.SBUF, Space.PSUM)] == [False, True, True]
-    assert [str(space) for space in Space] == ["hbm", "sbuf", "psum"]
+    assert [space.on_chip for space in Space] == [False, True, True, False]
+    assert [str(space) for space in Space] == ["hbm", "sbuf", "psum", "register"]

@@ -123,7 +123,7 @@ def test_a_vector_needs_a_leading_pair() -> None:
 def test_a_scalar_is_one_element() -> None:
     error = refused("dma_copy.scalar_index", TABLE, [[6, 4]], scalar_offset=index_tile(4, 1))
     assert "scalar_offset must be one element" in str(error)
-    assert (error.given, error.allowed) == ("[4, 1]", "[1, 1] in sbuf")
+    assert (error.given, error.allowed) == ("[4, 1]", "[1, 1] in sbuf, or a register")
 
 
 def test_on_chip_a_scalar_cannot_select_partitions() -> None:

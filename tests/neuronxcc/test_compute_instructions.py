@@ -272,5 +272,7 @@ def test_reduce_commands_have_the_documented_values():
         ("reset", 1),
         ("reduce", 2),
         ("reset_reduce", 3),
+        # The current dialect's; no instruction of this one takes it.
+        ("load_reduce", 4),
     ]
     assert nisa.fp32.min == nl.fp32.min

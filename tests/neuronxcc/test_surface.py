@@ -1,54 +1,20 @@
 """Every documented name of the legacy dialect is there with its parameters, or says that it is not modelled."""
 
-import enum
 import functools
 import inspect
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from jnki.neuronxcc import nki
 from jnki.neuronxcc.nki import not_yet
 from tests.neuronxcc import surface
+from tests.surfaces import documented, parameters
 
 TABLE = surface.table()
 THERE = [name for name in TABLE if name.found() is not None]
 MISSING = {"nki": not_yet.TOP, "nki.language": not_yet.LANGUAGE, "nki.isa": not_yet.ISA}
-
-
-def written(default):
-    """A default as the documentation writes it."""
-    match default:
-        case enum.Enum():
-            return default.name
-        case float() if default == np.finfo(np.float32).min:
-            return "fp32.min"
-        case _ if getattr(default, "__module__", None) == "numpy":
-            return f"np.{default.__name__}"
-        case type():
-            return default.__name__
-        case _:
-            return repr(default)
-
-
-def parameters(function):
-    """The parameters of a function, one string each, without annotations; `*` where keywords begin."""
-    words, starred = [], False
-    for p in inspect.signature(function).parameters.values():
-        if p.kind is p.KEYWORD_ONLY and not starred:
-            words.append("*")
-        starred = starred or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
-        mark = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
-        words.append(mark + p.name + ("" if p.default is p.empty else f"={written(p.default)}"))
-    return words
-
-
-def documented(text):
-    """The documented parameters, in the same form: defaults of enumerations by the name of the member alone."""
-    text = re.sub(r"=(?:engine|oob_mode|dge_mode|reduce_cmd)\.", "=", text)
-    return [word for word in re.split(r", (?![^(]*\))", text) if word]
 
 
 @pytest.mark.parametrize("name", [n for n in THERE if n.parameters is not None], ids=lambda name: name.spelled)

@@ -57,6 +57,7 @@ FUNCTIONS: MappingProxyType[str, Callable[[float], float]] = MappingProxyType(
         "gelu_dx": _slope(_gelu),
         "gelu_apprx_tanh": lambda x: x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
         "gelu_apprx_sigmoid": lambda x: x * _sigmoid(1.702 * x),
+        "gelu_apprx_sigmoid_dx": _slope(lambda x: x * _sigmoid(1.702 * x)),
         "silu": _silu,
         "silu_dx": _slope(_silu),
         "tanh": math.tanh,
@@ -75,6 +76,9 @@ FUNCTIONS: MappingProxyType[str, Callable[[float], float]] = MappingProxyType(
         "abs": abs,
     }
 )
+
+NOT_LEGACY = ("gelu_apprx_sigmoid_dx",)
+"""Functions that only the current dialect has."""
 
 DOMAINS: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
     {"log": (1e-3, 1e3), "sqrt": (1e-3, 1e3), "rsqrt": (1e-3, 1e3), "reciprocal": (1e-2, 1e2), "sin": (-3.1, 3.1)}

@@ -48,6 +48,17 @@ def iota(memory: Memory, *, dst: Operand, values: Pattern, mask: np.ndarray | No
     return _fill(memory, dst, bits, mask)
 
 
+def pattern_values(pattern: list[list[int]], offset: int, channel_multiplier: int, partitions: int) -> np.ndarray:
+    """The int32 values of the current dialect's iota, `[P, N]`, one after another."""
+    rows = []
+    for p in range(partitions):
+        walked = [0]
+        for step, number in pattern:
+            walked = [value + step * i for value in walked for i in range(number)]
+        rows.append([(offset + p * channel_multiplier + v + 2**31) % 2**32 - 2**31 for v in walked])
+    return np.array(rows, np.int64).astype(np.int32)
+
+
 def tensor_copy(memory: Memory, *, dst: Operand, src: Operand, mask: np.ndarray | None = None) -> Memory:
     """Memory in which `dst` holds the elements of `src`: bit for bit, or through float32 if the types differ.
 

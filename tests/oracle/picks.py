@@ -19,26 +19,37 @@ def largest_8(src: np.ndarray, on: np.ndarray, dst: np.ndarray) -> np.ndarray:
     return out
 
 
-def find_index_8(data: np.ndarray, vals: np.ndarray, on: np.ndarray, dst: np.ndarray) -> np.ndarray:
+def find_index_8(
+    data: np.ndarray, vals: np.ndarray, on: np.ndarray, dst: np.ndarray, successive: bool = False
+) -> np.ndarray:
     out = dst.copy()
     for p in range(len(data)):
         row, enabled = data[p].ravel().astype(np.float32), on[p].ravel()
         if not enabled.any():
             continue
+        taken: list[int] = []
         for k, value in enumerate(vals[p].ravel().astype(np.float32)):
-            found = [i for i in range(len(row)) if enabled[i] and row[i] == value]
+            found = [i for i in range(len(row)) if enabled[i] and row[i] == value and i not in taken]
             out[p].reshape(-1)[k] = found[0] if found else np.iinfo(dst.dtype).max
+            taken += found[:1] if successive else []
     return out
 
 
 def match_replace_8(
-    data: np.ndarray, vals: np.ndarray, imm: float, on: np.ndarray, dst: np.ndarray, dst_idx: np.ndarray
+    data: np.ndarray,
+    vals: np.ndarray,
+    imm: float,
+    on: np.ndarray,
+    dst: np.ndarray,
+    dst_idx: np.ndarray,
+    last_first: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """All of one type; the data that is left, and the indices."""
     out, indices = dst.copy(), dst_idx.copy()
     for p in range(len(data)):
         row, enabled = data[p].ravel().copy(), on[p].ravel()
-        for k, value in enumerate(vals[p].ravel().astype(np.float32)):
+        in_order = list(enumerate(vals[p].ravel().astype(np.float32)))
+        for k, value in reversed(in_order) if last_first else in_order:
             found = [i for i in range(len(row)) if enabled[i] and row[i].astype(np.float32) == value]
             if found:
                 row[found[0]] = imm
@@ -97,3 +108,13 @@ def sequence_bounds(ids: np.ndarray) -> np.ndarray:
         begins.append(len(row) if own == 0 else begin)
         ends.append(-1 if own == 0 else end + 1)
     return np.array([[begins, ends]])
+
+
+def nonzero_with_count(src: np.ndarray, offset: int, padding: int, dst: np.ndarray) -> np.ndarray:
+    out = dst.copy()
+    rows, flat = src.reshape(len(src), -1), out.reshape(len(out), -1)
+    for p in range(0, len(src), 16):
+        found = [i for i, value in enumerate(rows[p]) if value != 0]
+        numbers = [i + offset for i in found] + [padding] * (rows.shape[1] - len(found)) + [len(found)]
+        flat[p] = [(n + 2**31) % 2**32 - 2**31 for n in numbers]
+    return out

@@ -71,3 +71,17 @@ def slopes(function: Callable[..., np.ndarray], operands: list[np.ndarray], weig
             slope[place] = (ends[0] - ends[1]) / 2e-6
         found.append(slope)
     return found
+
+
+NEUTRAL = MappingProxyType({"add": 0, "subtract": 0, "multiply": 1, "maximum": -np.inf, "minimum": np.inf})
+
+
+def cumulative(x: np.ndarray, op0: str, imm0: np.ndarray, op1: str, start: np.ndarray | None) -> np.ndarray:
+    """`tensor_scalar_cumulative`: all states, `[P, N]` in float32; `imm0` and `start` are `[P]`, None resets."""
+    states, state = np.empty(x.shape, np.float32), np.full(x.shape[0], NEUTRAL[op1], np.float32)
+    state = state if start is None else start
+    for i in range(x.shape[1]):
+        value = OPERATORS[op0](x[:, i].astype(np.float32), imm0).astype(np.float32)
+        state = OPERATORS[op1](value, state).astype(np.float32)
+        states[:, i] = state
+    return states

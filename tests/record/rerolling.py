@@ -8,7 +8,7 @@ from unittest import mock
 from jnki.access.access import Access
 from jnki.access.affine import Affine
 from jnki.access.mask import Mask
-from jnki.program.program import Loop, LoopKind, instructions
+from jnki.program.program import DeviceLoop, Loop, LoopKind, instructions
 from jnki.record.reroll import reroll
 
 
@@ -78,6 +78,15 @@ class _Comparison:
                 inner = {**scope, **{b.name: (b, object()) for b in other.buffers}}
                 body = substituted(other.body, {**values, other.symbol: Affine.of(one.symbol)})
                 found = self.nodes(one.body, body, inner, renamed)
+                if found is not None:
+                    return found
+            elif isinstance(one, DeviceLoop):
+                if (one.symbol, one.location) != (other.symbol, other.location):
+                    return problem
+                inner = {**scope, **{b.name: (b, object()) for b in other.buffers}}
+                heads = substituted((other.head,), values)
+                found = None if self.same(one.head, heads[0], inner) else problem
+                found = found or self.nodes(one.body, substituted(other.body, values), inner, renamed)
                 if found is not None:
                     return found
             elif not self.same(one, substituted((other,), values)[0], scope):

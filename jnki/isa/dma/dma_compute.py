@@ -38,6 +38,7 @@ class DmaCompute(Instruction):
     """
 
     name: ClassVar[str] = "dma_compute"
+    is_addressing: ClassVar[bool] = True
 
     dst: Access
     src0: Access

@@ -50,6 +50,7 @@ class DmaTranspose(Instruction):
     """
 
     name: ClassVar[str] = "dma_transpose"
+    is_addressing: ClassVar[bool] = True
     takes_opaque: ClassVar[bool] = True
 
     dst: Access

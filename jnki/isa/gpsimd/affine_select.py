@@ -1,36 +1,57 @@
 """`nki.isa.affine_select`: elements of a tile where an affine predicate holds, else a number, on the GpSimd Engine."""
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from jnki.access.access import Access
-from jnki.access.index import Index
+from jnki.access.index import Index, IndexValue
 from jnki.access.mask import NEVER, Comparison, Mask, Test, as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.dtypes import cast, float32
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
+from jnki.isa.gpsimd.affine_pattern import check_offset, expression, matches, values
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store
-from jnki.isa.rules import check_compute_tile, check_mask
+from jnki.isa.operators import operator as as_operator
+from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.bits import chosen
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
+COMPARISONS: MappingProxyType[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "equal": operator.eq,
+        "not_equal": operator.ne,
+        "greater_equal": operator.ge,
+        "greater": operator.gt,
+        "less_equal": operator.le,
+        "less": operator.lt,
+    }
+)
 _TYPES = frozenset({"int8", "int16", "uint8", "uint16"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class AffineSelect(Instruction):
-    """`dst[i] = cast(on_true[i])` where `pred` holds at position `i`, else `dst[i] = cast(on_false)`.
+    """`dst[i] = cast(on_true[i])` where a predicate holds at position `i`, else `dst[i] = cast(on_false)`.
+
+    It is `pred`, or, in the current dialect, `expr + offset <cmp_op> 0`, in wrapping int32 arithmetic. In the
+    first form the tiles have one shape, and are of a float type or an 8-bit or 16-bit integer type.
 
     Attributes:
-        dst, on_true: `[P, F...]` of one shape in SBUF or PSUM, of a float type or an 8-bit or 16-bit integer type.
+        dst, on_true: `[P, F...]` in SBUF or PSUM, equally many elements in each partition.
         on_false: a number, taken as float32.
-        pred: one affine comparison of the positions of the tile; None where it always holds.
+        pred: one affine comparison of the positions of the tile; None where it always holds, or where there is `expr`.
+        expr: an affine expression with as many values in each partition.
+        cmp_op: name of a comparison.
+        offset: one int32 that is known at run time only, or None.
     """
 
     name: ClassVar[str] = "affine_select"
@@ -38,11 +59,45 @@ class AffineSelect(Instruction):
     dst: Access
     on_true: Access
     on_false: float
-    pred: Mask | None
+    pred: Mask | None = None
+    expr: IndexValue | None = None
+    cmp_op: str = "equal"
+    offset: Access | None = None
 
     def check(self, target: Target) -> None:
         for operand, access in (("on_true_tile", self.on_true), ("dst", self.dst)):
             check_compute_tile(self, operand, access, target)
+        if self.expr is None:
+            if self.offset is not None:
+                raise self.error("affine_select.offset", "there is no pattern that it is added to", allowed="None")
+            self._check_positions()
+        else:
+            self._check_pattern(self.expr)
+        check_mask(self, "dst", self.dst)
+        super().check(target)
+
+    def _check_pattern(self, expr: IndexValue) -> None:
+        if self.pred is not None:
+            raise self.error("affine_select.pattern", "a predicate is given twice", allowed="pred or expr")
+        check_same_tile(self, self.dst, self.on_true)
+        check_offset(self, self.offset)
+        if not matches(expr, self.dst):
+            raise self.error(
+                "affine_select.shape",
+                "the pattern does not have the elements of dst",
+                given=f"pattern {list(expr.shape)}, dst {list(self.dst.shape)}",
+                allowed="the same partitions, and as many values in each",
+            )
+        if self.cmp_op not in COMPARISONS:
+            raise self.error(
+                "affine_select.cmp_op",
+                "'cmp_op' is no comparison",
+                given=self.cmp_op,
+                allowed=", ".join(COMPARISONS),
+            )
+
+    def _check_positions(self) -> None:
+        for operand, access in (("on_true_tile", self.on_true), ("dst", self.dst)):
             if not access.dtype.is_float and access.dtype.name not in _TYPES:
                 raise self.error(
                     "affine_select.dtype",
@@ -64,15 +119,19 @@ class AffineSelect(Instruction):
                 given=f"pred {list(self.pred.shape)}, on_true_tile {list(self.on_true.shape)}",
                 allowed="a shape that broadcasts to that of on_true_tile",
             )
-        check_mask(self, "dst", self.dst)
-        super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         tile = cast(load(memory, self.on_true, at), self.on_true.dtype, self.dst.dtype)
-        if self.pred is not None:
-            other = cast(jnp.float32(self.on_false), float32, self.dst.dtype)
-            tile = chosen(self.pred.evaluate(self.on_true.shape, at), tile, other)
-        return store(memory, self.dst, tile, at, self.mask)
+        tile = tile.reshape(self.dst.shape)
+        if self.expr is not None:
+            affine = values(self.expr, self.offset, memory, at).reshape(self.dst.shape)
+            condition = COMPARISONS[self.cmp_op](affine, 0)
+        elif self.pred is not None:
+            condition = self.pred.evaluate(self.on_true.shape, at)
+        else:
+            return store(memory, self.dst, tile, at, self.mask)
+        other = cast(jnp.float32(self.on_false), float32, self.dst.dtype)
+        return store(memory, self.dst, chosen(condition, tile, other), at, self.mask)
 
 
 def as_predicate(pred: Any) -> Mask | None:
@@ -115,9 +174,13 @@ def affine_select(
     memory: DeviceMemory,
     *,
     dst: Ref,
-    pred: Any,
+    pred: Any = None,
     on_true_tile: Ref,
     on_false_value: float,
+    pattern: Any = None,
+    offset: Ref | int = 0,
+    channel_multiplier: int = 0,
+    cmp_op: Any = "equal",
     mask: Any = None,
     target: Target = TRN2,
 ) -> DeviceMemory:
@@ -127,16 +190,29 @@ def affine_select(
         dst, on_true_tile: SBUF or PSUM references of one shape; types may differ.
         pred: one comparison of affine expressions of `jnki.arange` and `jnki.mgrid`.
         on_false_value: a number, taken as float32.
+        pattern, offset, channel_multiplier, cmp_op: the predicate in the current dialect's form, instead of `pred`: an
+            affine expression as for `iota`, and what it is to zero.
         mask: where false, `dst` stays as it was.
 
     Raises:
         RuleError: the instruction breaks a rule.
     """
+    if (pattern is None) == (pred is None):
+        raise RuleError(
+            "affine_select.pattern", "affine_select: a predicate is missing, or given twice", allowed="pred or pattern"
+        )
+    if pattern is None and (channel_multiplier or isinstance(offset, Ref) or offset or cmp_op != "equal"):
+        raise RuleError("affine_select.pattern", "affine_select: there is no pattern beside which these count")
+    to = resolve(dst, memory.buffer)
+    start = 0 if isinstance(offset, Ref) else offset
     instruction = AffineSelect(
-        dst=resolve(dst, memory.buffer),
+        dst=to,
         on_true=resolve(on_true_tile, memory.buffer),
         on_false=float(as_number("affine_select", on_false_value)),
-        pred=as_predicate(pred),
+        pred=None if pred is None else as_predicate(pred),
+        expr=None if pattern is None else expression("affine_select", pattern, start, channel_multiplier, to.shape[0]),
+        cmp_op=as_operator(cmp_op, "affine_select", "cmp_op", by_name=True).name,
+        offset=resolve(offset, memory.buffer) if isinstance(offset, Ref) else None,
         mask=as_mask(mask),
         location=user_location(),
     )

@@ -13,6 +13,7 @@ from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.errors import RuleError
 from jnki.isa.constants import as_number
+from jnki.isa.gpsimd.cores import PARTITIONS_PER_CORE
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load, store_where
 from jnki.isa.rules import check_mask, check_on_chip, check_partitions
@@ -22,7 +23,6 @@ from jnki.memory.sites import NO_SITE, Site, intern
 from jnki.source import user_location
 from jnki.target import TRN2, Target, takes_target
 
-PARTITIONS_PER_CORE = 16  # nki.isa page, local_gather
 MOST_INDICES = 4096
 ELEMENTS_PER_INDEX = (1, 2, 4, 8, 16, 32)
 
@@ -52,7 +52,7 @@ class LocalGather(Instruction):
 
     @property
     def may_fault(self) -> bool:
-        return self.dst.size > 0
+        return self.dst.size > 0 or self.has_offset
 
     def check(self, target: Target) -> None:
         for operand in ("src_buffer", "index", "dst"):

@@ -8,7 +8,7 @@ from jnki.access.ref import Ref
 from jnki.isa.enums import reduce_cmd as ReduceCmd
 from jnki.isa.operands import tiles
 from jnki.isa.operators import operator
-from jnki.isa.scalar.activation import Activation
+from jnki.isa.scalar.activation import Activation, as_bias
 from jnki.isa.scalar.activations import activation_function
 from jnki.memory import DeviceMemory
 from jnki.source import user_location
@@ -47,7 +47,7 @@ def activation_reduce(
     data: Ref,
     reduce_op: Any,
     reduce_res: Ref,
-    bias: Ref | None = None,
+    bias: Ref | float | None = None,
     scale: Ref | float = 1.0,
     accumulator: Ref | None = None,
     mask: Any = None,
@@ -67,7 +67,15 @@ def activation_reduce(
         reduce_op=operator(reduce_op, "activation_reduce", "reduce_op", by_name=True).name,
         mask=as_mask(mask),
         location=user_location(),
-        **tiles(memory, dst=dst, data=data, bias=bias, scale=scale, reduce_res=reduce_res, accumulator=accumulator),
+        **tiles(
+            memory,
+            dst=dst,
+            data=data,
+            bias=as_bias("activation_reduce", bias),
+            scale=scale,
+            reduce_res=reduce_res,
+            accumulator=accumulator,
+        ),
     )
     instruction.check(target)
     return instruction.execute(memory)

@@ -69,6 +69,12 @@ def _tanh_gate(x: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
 
 
+def _gelu_apprx_sigmoid_dx(x: jax.Array) -> jax.Array:
+    x = _clipped(x)
+    gate = jax.nn.sigmoid(1.702 * x)
+    return gate * (1 + 1.702 * x * jax.nn.sigmoid(-1.702 * x))
+
+
 def _silu_dx(x: jax.Array) -> jax.Array:
     x = _clipped(x)
     return jax.nn.sigmoid(x) * (1 + x * jax.nn.sigmoid(-x))
@@ -88,6 +94,7 @@ _ALL_FUNCTIONS = (
     ActivationFunction("gelu_dx", _gelu_dx),
     ActivationFunction("gelu_apprx_tanh", _gated(_tanh_gate)),
     ActivationFunction("gelu_apprx_sigmoid", _gated(lambda x: jax.nn.sigmoid(1.702 * x))),
+    ActivationFunction("gelu_apprx_sigmoid_dx", _gelu_apprx_sigmoid_dx),
     ActivationFunction("silu", _gated(jax.nn.sigmoid)),
     ActivationFunction("silu_dx", _silu_dx),
     ActivationFunction("tanh", jnp.tanh),
@@ -129,6 +136,12 @@ def activation_function(op: Any, instruction: str, *, by_name: bool = False) -> 
     """
     name = op if by_name and isinstance(op, str) else name_of(op)
     found = FUNCTIONS.get(_BY_ALIAS.get(name or "", name or ""))
+    if name == "prelu":
+        raise RuleError(
+            f"{instruction}.op",
+            f"{instruction}: 'prelu' has a parameter, its slope below zero, and {instruction} has no argument for it",
+            allowed="nisa.activate2, on NeuronCore-v4 and newer",
+        )
     if found is None:
         raise RuleError(
             f"{instruction}.op",

@@ -85,9 +85,17 @@ def enabled_rows(instruction: Instruction, data: Access, at: Loops) -> jax.Array
     return instruction.mask.evaluate(data.shape, at).reshape(data.shape[0], -1)
 
 
-def first_match(data: jax.Array, value: jax.Array, enabled: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-    """Where each row of `[P, N]` first equals its element of `value` (`[P]`), and whether it does at all."""
+def first_match(
+    data: jax.Array, value: jax.Array, enabled: jax.Array | None, after: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Where each row of `[P, N]` first equals its element of `value` (`[P]`), and whether it does at all.
+
+    Args:
+        after: how many such places are passed over, `int32[P]`.
+    """
     same = data == value[:, None]
     if enabled is not None:
         same &= enabled
+    if after is not None:
+        same &= jnp.cumsum(same, axis=1, dtype=jnp.int32) == after[:, None] + 1
     return jnp.argmax(same, axis=1).astype(jnp.int32), jnp.any(same, axis=1)

@@ -32,11 +32,15 @@ class NcMatchReplace8(Instruction):
     itself can be found. A value that is not there replaces nothing, and its index is 0. What the mask leaves out equals
     nothing and is not written; a partition without any enabled element has no indices written.
 
+    In the current dialect the last value comes first, and the first one last: `last_first`. That matters where values
+    are equal, or equal to `imm`.
+
     Attributes:
         dst, data: `[P, F...]` in SBUF or PSUM, at most 16384 elements per partition; `mask` is over it.
         vals: eight values for each partition, in SBUF or PSUM.
         imm: a number, taken as float32.
         dst_idx: eight places for each partition, or None.
+        last_first: whether the values are looked for from the last one to the first one.
     """
 
     name: ClassVar[str] = "nc_match_replace8"
@@ -48,6 +52,7 @@ class NcMatchReplace8(Instruction):
     vals: Access
     imm: float
     dst_idx: Access | None = None
+    last_first: bool = False
 
     def check(self, target: Target) -> None:
         check_data(self, "data", self.data, target, least=1)
@@ -80,7 +85,7 @@ class NcMatchReplace8(Instruction):
         # Comparisons have no derivative; nothing of it is to travel through the scan.
         nothing = (column < 0) & (data != data)
         data, values = lax.stop_gradient(data), lax.stop_gradient(values)
-        replaced, places = lax.scan(replacing, nothing, values.T)
+        replaced, places = lax.scan(replacing, nothing, values.T, reverse=self.last_first)
         kept = cast(load(memory, self.data, at), self.data.dtype, self.dst.dtype).reshape(self.dst.shape)
         new = jnp.broadcast_to(constant(self.imm, self.dst.dtype), self.dst.shape)
         after = store_where(
@@ -111,6 +116,7 @@ def nc_match_replace8(
     vals: Ref,
     imm: float,
     dst_idx: Ref | None = None,
+    last_first: bool = False,
     mask: Any = None,
     target: Target = TRN2,
 ) -> DeviceMemory:
@@ -121,6 +127,7 @@ def nc_match_replace8(
         vals: an SBUF or PSUM reference `[P, 8]`.
         imm: a number.
         dst_idx: None, or an SBUF or PSUM reference `[P, 8]`, which gets the places of what was replaced.
+        last_first: whether the values are looked for from the last one to the first one, as in the current dialect.
         mask: over `data`; what is off equals nothing and is not written.
 
     Raises:
@@ -132,6 +139,7 @@ def nc_match_replace8(
         vals=resolve(vals, memory.buffer),
         imm=float(as_number("nc_match_replace8", imm)),
         dst_idx=None if dst_idx is None else resolve(dst_idx, memory.buffer),
+        last_first=last_first,
         mask=as_mask(mask),
         location=user_location(),
     )

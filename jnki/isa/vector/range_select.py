@@ -20,8 +20,8 @@ from jnki.isa.constants import as_number
 from jnki.isa.enums import reduce_cmd as ReduceCmd
 from jnki.isa.operands import load, per_partition, store, tiles
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile, check_vector
-from jnki.isa.vector.max_registers import MaxRegisters
+from jnki.isa.rules import check_compute_tile, check_mask, check_same_tile, check_vector, check_version
+from jnki.isa.vector.registers import VectorRegisters
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.bits import chosen
 from jnki.source import user_location
@@ -34,11 +34,11 @@ _MOST = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class RangeSelect(MaxRegisters):
+class RangeSelect(VectorRegisters):
     """`dst[p, i] = cast(on_true[p, i])` where both comparisons hold, else the lowest float32; and the largest.
 
     They are `range_start + i <comp_op0> bound0[p]` and `range_start + i <comp_op1> bound1[p]`, in float32. The largest
-    is of float32 values, before `dst` rounds them; `MaxRegisters` has the commands. With an idle one `reduce_res` is
+    is of float32 values, before `dst` rounds them; `VectorRegisters` has the commands. With an idle one `reduce_res` is
     the largest of this instruction alone.
 
     A mask cannot make it a smaller instruction: that would start at another index.
@@ -63,13 +63,7 @@ class RangeSelect(MaxRegisters):
     on_false_value: float = FLOAT32_MIN
 
     def check(self, target: Target) -> None:
-        if target.neuron_core_version < 3:
-            raise self.error(
-                "range_select.target",
-                "there is no such instruction before NeuronCore-v3",
-                given=f"NeuronCore-v{target.neuron_core_version} ({target.name})",
-                allowed="NeuronCore-v3 and newer; nl.where, or nisa.affine_select, on all",
-            )
+        check_version(self, target, 3, "; nl.where, or nisa.affine_select, on all")
         for operand, access in (("on_true_tile", self.on_true), ("dst", self.dst)):
             check_compute_tile(self, operand, access, target)
         check_same_tile(self, self.dst, self.on_true)

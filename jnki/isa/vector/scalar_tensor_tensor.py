@@ -14,7 +14,14 @@ from jnki.isa.constants import as_number
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import as_columns, load, per_partition, store, tiles, where_enabled
 from jnki.isa.operators import OPERATORS, operator
-from jnki.isa.rules import check_bitvec, check_compute_tile, check_immediate, check_mask, check_number_or_vector
+from jnki.isa.rules import (
+    check_bitvec,
+    check_compute_tile,
+    check_immediate,
+    check_mask,
+    check_number_or_vector,
+    check_operators,
+)
 from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -71,6 +78,7 @@ class ScalarTensorTensor(Instruction):
         check_bitvec(self, second, self.operand1, self.dst)
         check_number_or_vector(self, "operand0", self.operand0, first, self.data, target)
         check_immediate(self, "operand0", self.operand0, first, self.data)
+        check_operators(self, target, op0=self.op0, op1=self.op1)
         check_mask(self, "dst", self.dst)
         super().check(target)
 

@@ -17,7 +17,7 @@ from jnki.isa.operands import load, per_partition, store, tiles
 from jnki.isa.operators import operator
 from jnki.isa.rules import check_compute_tile, check_mask, check_vector
 from jnki.isa.two_tiles import check_not_both_in_psum
-from jnki.isa.vector.max_registers import MaxRegisters
+from jnki.isa.vector.registers import VectorRegisters
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.bits import chosen
 from jnki.source import user_location
@@ -28,10 +28,10 @@ _NOT_SELECTED = ("tfloat32", "int32", "uint32")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectReduce(MaxRegisters):
+class SelectReduce(VectorRegisters):
     """`dst[i] = cast(on_true[i])` where `predicate[i]` is not zero, else `dst[i] = cast(on_false)`; and the largest.
 
-    The largest is of float32 values, before `dst` rounds them; `MaxRegisters` has the commands. Even an idle one
+    The largest is of float32 values, before `dst` rounds them; `VectorRegisters` has the commands. Even an idle one
     changes the registers.
 
     Attributes:

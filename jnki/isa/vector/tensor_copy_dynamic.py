@@ -15,6 +15,7 @@ from jnki.isa.rules import (
     check_compute_tile,
     check_engine,
     check_mask,
+    check_offset,
     check_partitions,
     check_same_tile,
     check_tile,
@@ -41,6 +42,7 @@ class TensorCopyDynamic(Instruction):
         engine: vector, scalar or gpsimd; GpSimd cannot access PSUM.
     """
 
+    is_addressing: ClassVar[bool] = True
     # Which operand may have the dynamic index.
     dynamic: ClassVar[str]
 
@@ -87,14 +89,7 @@ class TensorCopyDynamic(Instruction):
                 given=f"index {list(access.indirect.index.shape)}",
                 allowed="one element, such as offsets[0, i]; a loop over several",
             )
-        stride = buffer.strides[buffer.partition_axis]
-        if stride <= access.indirect.step < stride * buffer.shape[buffer.partition_axis]:
-            raise self.error(
-                f"{self.name}.partition",
-                f"the dynamic offset of '{operand}' moves along partitions",
-                given=str(access),
-                allowed="an offset within each partition",
-            )
+        check_offset(self, operand, access)
         check_tile(self, operand, access)
         check_partitions(self, operand, access, target)
 

@@ -23,6 +23,7 @@ from jnki.isa.rules import (
     check_immediate,
     check_mask,
     check_number_or_vector,
+    check_operators,
 )
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -38,7 +39,7 @@ class TensorScalar(Instruction):
     Attributes:
         dst, data: `[P, F...]` in SBUF or PSUM.
         op0, op1: names of operators, both bitvec or both arithmetic; op1 may be None.
-        operand0, operand1: a constant, or a `[P, 1]` tile. An operator of one operand takes 0.0.
+        operand0, operand1: a constant, or a `[P, 1]` tile. An operator of one operand takes 0.0, or None.
         reverse0, reverse1: whether the operand stands on the left.
         engine: vector, scalar (NeuronCore-v3 and newer) or gpsimd (rsqrt only).
     """
@@ -85,6 +86,7 @@ class TensorScalar(Instruction):
                 given=f"data {list(self.data.shape)}, dst {list(self.dst.shape)}",
                 allowed="equally many elements per partition",
             )
+        check_operators(self, target, op0=self.op0, op1=self.op1)
         self._check_operands(target)
         self._check_engine(target)
         check_mask(self, "dst", self.dst)
@@ -104,7 +106,6 @@ class TensorScalar(Instruction):
                 allowed="two operators of one kind",
             )
         for op, operand, _, argument in self.steps:
-            assert operand is not None
             check_immediate(self, argument, operand, OPERATORS[op], self.data)
 
     def _check_engine(self, target: Target) -> None:
@@ -167,7 +168,7 @@ def tensor_scalar(
     dst: Ref,
     data: Ref,
     op0: Any,
-    operand0: Ref | float,
+    operand0: Ref | float | None,
     reverse0: bool = False,
     op1: Any = None,
     operand1: Ref | float | None = None,
@@ -181,7 +182,7 @@ def tensor_scalar(
     Args:
         dst, data: SBUF or PSUM references with equal partitions and elements per partition.
         op0, op1: operators, by name or as NumPy functions.
-        operand0, operand1: numbers, or `[P, 1]` references.
+        operand0, operand1: numbers, or `[P, 1]` references; None beside an operator of one operand.
         reverse0, reverse1: whether the operand stands on the left.
         engine: vector, scalar, gpsimd or unknown.
         mask: where false, `dst` stays as it was.

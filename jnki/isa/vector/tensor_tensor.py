@@ -14,7 +14,7 @@ from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import load, store, where_enabled
 from jnki.isa.operators import OPERATORS, Operator
 from jnki.isa.operators import operator as operator_of
-from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask
+from jnki.isa.rules import check_bitvec, check_compute_tile, check_engine, check_mask, check_operators
 from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -73,6 +73,7 @@ class TensorTensor(Instruction):
             instead_of_partitions="; t.broadcast_to(shape) repeats a partition",
             instead_of_free="; nisa.tensor_scalar broadcasts [P, 1]",
         )
+        check_operators(self, target, op=self.op)
         if self.operator.arity != 2:
             raise self.error(
                 "tensor_tensor.op", "the operator takes one operand", given=self.op, allowed="a binary operator"

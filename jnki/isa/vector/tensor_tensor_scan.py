@@ -14,7 +14,7 @@ from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.operands import as_column, load, per_partition, store_float32
 from jnki.isa.operators import OPERATORS, operator
 from jnki.isa.recurrence import Step, in_order
-from jnki.isa.rules import check_compute_tile, check_mask, check_vector
+from jnki.isa.rules import check_compute_tile, check_mask, check_operators, check_vector
 from jnki.isa.two_tiles import check_equal_elements, check_not_both_in_psum
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -66,6 +66,7 @@ class TensorTensorScan(Instruction):
                     given=name,
                     allowed=", ".join(n for n, o in OPERATORS.items() if o.arity == 2 and not o.is_bitvec),
                 )
+        check_operators(self, target, op0=self.op0, op1=self.op1)
         check_mask(self, "dst", self.dst)
         super().check(target)
 

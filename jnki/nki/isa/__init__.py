@@ -1,6 +1,7 @@
 """`nki.isa`: one function for each instruction, which writes to `dst`."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.nki.errors import NkiValidationError
 from jnki.nki.hints import HINTS
 from jnki.nki.isa.data_movement import dma_copy, iota, memset, tensor_copy
@@ -19,6 +20,7 @@ from jnki.nki.isa.enums import (
     vector_engine,
 )
 from jnki.nki.isa.instruction import NkiInstruction
+from jnki.nki.isa.on_cores import core_barrier, sendrecv
 from jnki.nki.isa.on_gpsimd import affine_select, local_gather, sequence_bounds, tensor_partition_reduce
 from jnki.nki.isa.on_scalar import activation, activation_reduce
 from jnki.nki.isa.on_tensor import nc_matmul, nc_transpose
@@ -41,16 +43,21 @@ from jnki.nki.isa.on_vector_selections import (
     select_reduce,
     tensor_copy_predicated,
 )
+from jnki.nki.isa.registers import register_alloc, register_load, register_move, register_store
 from jnki.nki.isa.version import get_nc_sub_version, get_nc_version
+from jnki.nki.not_yet import GONE_FROM_ISA, ISA
+from jnki.record.register import VirtualRegister
 
 __all__ = [
     "NkiInstruction",
     "NkiValidationError",
+    "VirtualRegister",
     "activation",
     "activation_reduce",
     "affine_select",
     "bn_aggr",
     "bn_stats",
+    "core_barrier",
     "dge_mode",
     "dma_copy",
     "dma_engine",
@@ -73,9 +80,14 @@ __all__ = [
     "range_select",
     "reciprocal",
     "reduce_cmd",
+    "register_alloc",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_engine",
     "scalar_tensor_tensor",
     "select_reduce",
+    "sendrecv",
     "sequence_bounds",
     "tensor_copy",
     "tensor_copy_predicated",
@@ -95,6 +107,7 @@ _FUNCTIONS = [
     "affine_select",
     "bn_aggr",
     "bn_stats",
+    "core_barrier",
     "dma_copy",
     "get_nc_sub_version",
     "get_nc_version",
@@ -109,8 +122,13 @@ _FUNCTIONS = [
     "nc_transpose",
     "range_select",
     "reciprocal",
+    "register_alloc",
+    "register_load",
+    "register_move",
+    "register_store",
     "scalar_tensor_tensor",
     "select_reduce",
+    "sendrecv",
     "sequence_bounds",
     "tensor_copy",
     "tensor_copy_predicated",
@@ -122,3 +140,5 @@ _FUNCTIONS = [
 ]
 
 publish(globals(), "nisa", _FUNCTIONS, HINTS)
+
+__getattr__ = missing("nki.isa", "current", ISA, gone=GONE_FROM_ISA)

@@ -14,7 +14,7 @@ from jnki.isa.dma.dma_copy import make as make_dma
 from jnki.isa.gpsimd.iota import Iota
 from jnki.isa.vector.memset import Memset
 from jnki.isa.vector.tensor_copy import TensorCopy
-from jnki.nki.isa.enums import core_member, dge_mode, engine, oob_mode
+from jnki.nki.isa.enums import core_member, dge_mode, engine, member, oob_mode
 from jnki.nki.isa.instruction import NkiInstruction, emitted, operand, recorded
 from jnki.nki.isa.rules import check_counts, check_memory, check_partitions
 from jnki.record.recorder import current
@@ -58,8 +58,8 @@ def dma_copy(
     return emitted(make_dma(to, source, None, None, skips, generation, recorder.target), name)
 
 
-def _check_trigger(trigger: Any, generation: Any) -> None:
-    core_member(trigger, _Engine, "dma_copy", "engine") if trigger is not _Engine.dma else None
+def _check_trigger(given: Any, mode: Any) -> None:
+    trigger, generation = member(given, _Engine, "dma_copy", "engine"), member(mode, _DgeMode, "dma_copy", "dge_mode")
     if trigger is _Engine.unknown:
         return
     if generation is not _DgeMode.hwdge or trigger not in (_Engine.sync, _Engine.scalar):
@@ -101,7 +101,7 @@ def tensor_copy(dst: Any, src: Any, engine: engine = engine.unknown, name: str |
     check_partitions("tensor_copy", dst=to, src=source)
     runs_on = core_member(engine, _Engine, "tensor_copy", "engine")
     is_v2 = current("nisa.tensor_copy").target.neuron_core_version == 2
-    if is_v2 and engine is _Engine.scalar:
+    if is_v2 and runs_on.name == "scalar":
         raise RuleError(
             "tensor_copy.engine",
             "the Scalar Engine of NeuronCore-v2 has no tensor_copy",

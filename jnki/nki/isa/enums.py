@@ -5,6 +5,7 @@ from typing import Any
 
 from jnki.errors import RuleError
 from jnki.isa import enums as core
+from jnki.source import warn
 
 
 class engine(enum.Enum):
@@ -81,19 +82,40 @@ _CORE: dict[type[enum.Enum], type[enum.Enum]] = {
 }
 
 
-def core_member(value: Any, kind: type[enum.Enum], function: str, argument: str) -> Any:
-    """What a member of one of these enumerations is in the core, whose numbers differ.
+def member(value: Any, kind: type[enum.Enum], function: str, argument: str) -> Any:
+    """`value` as a member of one of these enumerations.
+
+    The documented value of a member (`dge_mode=3`, `perf_mode="double_row"`) means that member, with a warning: NKI
+    refuses it since 0.3, and public kernels that were written for earlier versions still have it.
 
     Raises:
-        RuleError: `<function>.enum_only`, for anything but a member.
+        RuleError: `<function>.enum_only`, for anything else.
     """
-    if not isinstance(value, kind):
+    if isinstance(value, kind):
+        return value
+    found = next((m for m in kind if type(value) is type(m.value) and value == m.value), None)
+    if found is None:
         raise RuleError(
             f"{function}.enum_only",
             f"{function}: '{argument}' must be a member of nisa.{kind.__name__}",
             given=repr(value),
             allowed=", ".join(f"{kind.__name__}.{member.name}" for member in kind),
         )
+    warn(
+        f"{function}: {argument}={value!r} is taken for nisa.{kind.__name__}.{found.name}; NKI refuses it since 0.3",
+        DeprecationWarning,
+    )
+    return found
+
+
+def core_member(value: Any, kind: type[enum.Enum], function: str, argument: str) -> Any:
+    """What a member of one of these enumerations is in the core, whose numbers differ.
+
+    Raises:
+        RuleError: `<function>.enum_only`, for anything but a member; `<function>.<argument>`, for one that the core
+            does not have.
+    """
+    value = member(value, kind, function, argument)
     found = getattr(_CORE[kind], value.name, None)
     if found is None:
         raise RuleError(

@@ -14,16 +14,18 @@ class NkiInstruction:
     def __init__(self, handle: Any):
         self._handle = handle
 
-    def depends_on(self, *producers: "NkiInstruction") -> None:
-        """Says that these instructions come first. Here every instruction runs where it is written, so they do.
+    def depends_on(self, *producers: "NkiInstruction") -> "NkiInstruction":
+        """Says that these instructions come first, and returns this one: `c.depends_on(b).depends_on(a)`.
+
+        It is about when engines run, never about values: here instructions run in the order in which they are written.
 
         Raises:
             TypeError: one is no instruction.
-            ValueError: one was recorded after this one.
         """
         for producer in producers:
             if not isinstance(producer, NkiInstruction):
                 raise TypeError(f"depends_on takes instructions that nki.isa has returned, got {producer!r}")
+        return self
 
     def __repr__(self) -> str:
         return f"<instruction {self._handle}>"
@@ -50,5 +52,9 @@ def emitted(instruction: Instruction, name: str | None) -> NkiInstruction:
 
 
 def operand(tensor: Any, function: str, argument: str) -> Access:
-    """The access pattern of an operand, which must be a tensor of the kernel."""
+    """The access pattern of an operand, which must be a tensor of the kernel, and inside its storage.
+
+    Raises:
+        RuleError: `<function>.<argument>`; `ap.bounds`.
+    """
     return as_tensor(tensor, function, argument).access

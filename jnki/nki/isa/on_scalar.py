@@ -87,7 +87,7 @@ def _activation(
     rank = len(source.dims)
     result = None if reduce_res is None else as_column(operand(reduce_res, function, "reduce_res"), rank)
     does = core_member(command, _ReduceCmd, function, "reduce_cmd")
-    uses_registers = command is not _ReduceCmd.idle or result is not None
+    uses_registers = does.name != "idle" or result is not None
     instruction = kind(
         dst=to,
         data=source,

@@ -7,7 +7,7 @@ from jnki.errors import RuleError
 from jnki.isa.tensor.nc_matmul import make as make_matmul
 from jnki.isa.tensor.nc_matmul import perf_mode_named
 from jnki.isa.tensor.nc_transpose import NcTranspose
-from jnki.nki.isa.enums import core_member, engine, matmul_perf_mode
+from jnki.nki.isa.enums import core_member, engine, matmul_perf_mode, member
 from jnki.nki.isa.instruction import NkiInstruction, emitted, operand, recorded
 from jnki.nki.isa.rules import check_memory, check_partitions
 from jnki.record.recorder import current
@@ -54,15 +54,9 @@ def nc_matmul(
     check_memory("nc_matmul", "moving", y, Space.SBUF)
     _check_shapes(x, y, recorder.target)
     check_partitions("nc_matmul", dst=to)
-    if not isinstance(perf_mode, matmul_perf_mode):
-        raise RuleError(
-            "nc_matmul.enum_only",
-            "nc_matmul: 'perf_mode' must be a member of nisa.matmul_perf_mode",
-            given=repr(perf_mode),
-            allowed=", ".join(f"matmul_perf_mode.{mode.name}" for mode in matmul_perf_mode),
-        )
-    adds = recorder.first_writes.adds(to) if accumulate is None else bool(accumulate)
-    mode = None if perf_mode is matmul_perf_mode.none else perf_mode.value
+    chosen = member(perf_mode, matmul_perf_mode, "nc_matmul", "perf_mode")
+    adds = recorder.adds_in_psum(to) if accumulate is None else bool(accumulate)
+    mode = None if chosen is matmul_perf_mode.none else chosen.value
     matmul = make_matmul(
         to,
         x,

@@ -141,7 +141,7 @@ def range_select(
         reduce_op=operator(reduce_op, function, "reduce_op").name,
         reduce_cmd=command,
         reduce_res=None if reduce_res is None else as_column(operand(reduce_res, function, "reduce_res"), rank),
-        accumulator=None if reduce_cmd is _ReduceCmd.idle else accumulator(recorder, source, _REGISTERS),
+        accumulator=None if command.name == "idle" else accumulator(recorder, source, _REGISTERS),
         location=user_location(),
     )
     return recorded(instruction, name)

@@ -1,6 +1,7 @@
 """`nki.language`: tensors, what computes on whole tiles, loops, types."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.nki.hints import HINTS
 from jnki.nki.language.binary import (
     add,
@@ -38,6 +39,7 @@ from jnki.nki.language.control import (
     static_range,
 )
 from jnki.nki.language.creation import empty_like, full, ndarray, ones, zeros, zeros_like
+from jnki.nki.language.device_loops import dynamic_range, fori_loop, while_loop
 from jnki.nki.language.dtypes import (
     DType,
     bfloat16,
@@ -119,6 +121,7 @@ from jnki.nki.language.printing import device_print
 from jnki.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.nki.language.tensor import NkiTensor
 from jnki.nki.language.tile_size import tile_size
+from jnki.nki.not_yet import GONE_FROM_LANGUAGE, LANGUAGE
 
 # `nl.range` is seen in kernels.
 range = static_range
@@ -147,6 +150,7 @@ __all__ = [
     "device_print",
     "divide",
     "ds",
+    "dynamic_range",
     "empty_like",
     "equal",
     "erf",
@@ -159,6 +163,7 @@ __all__ = [
     "float32",
     "floor",
     "fmod",
+    "fori_loop",
     "full",
     "gather_flattened",
     "gelu",
@@ -243,9 +248,12 @@ __all__ = [
     "uint32",
     "var",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]
 
 _CLASSES = ("DType", "MemoryRegion", "NKIObject", "NkiTensor")
 publish(globals(), "nl", [name for name in __all__ if name not in _CLASSES], HINTS)
+
+__getattr__ = missing("nki.language", "current", LANGUAGE, gone=GONE_FROM_LANGUAGE)

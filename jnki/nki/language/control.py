@@ -38,9 +38,13 @@ def static_range(start: int, stop: int | None = None, step: int = 1) -> range:
 
 @contextmanager
 def no_reorder() -> Iterator[None]:
-    """Inside, the scheduler keeps the order that is written; it changes no value."""
-    current("nl.no_reorder")
-    yield
+    """Inside, the scheduler keeps the order that is written, which changes no value; no loop on the device begins."""
+    recorder = current("nl.no_reorder")
+    recorder.no_reorder += 1
+    try:
+        yield
+    finally:
+        recorder.no_reorder -= 1
 
 
 def program_id(axis: int = 0) -> int:

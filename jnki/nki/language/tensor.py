@@ -46,6 +46,15 @@ class NkiTensor(Tensor):
     __slots__ = ()
 
     @property
+    def access(self) -> Access:
+        """The access pattern of this view.
+
+        Raises:
+            RuleError: `err_local_variable_used_out_of_scope`; `ap.bounds`, where the pattern leaves its storage.
+        """
+        return strided.inside(super().access)
+
+    @property
     def buffer(self) -> MemoryRegion:
         """The memory that holds the tensor."""
         space = self._access.buffer.space

@@ -23,7 +23,7 @@ from jnki.access.index import IndexValue
 from jnki.access.mask import Mask
 from jnki.isa.constants import exact
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node
 
 # Where a tensor is now: its buffer's name; of how many such tensors the buffer is a stack (0: it is none); its place.
 Place = tuple[str, int, Affine]
@@ -62,6 +62,9 @@ class Encoded:
             del self._depth[node.symbol]
             location = node.location if self._located else None
             return Loop, node.symbol.trips, node.symbol.found, node.kind, location, made, body
+        if isinstance(node, DeviceLoop):
+            # What it uses is not movable, and two of them are never one structure: each has a symbol of its own.
+            return DeviceLoop, node
         # Printing is in order and tells names: it is like nothing else.
         key: list[Any] = [type(node), node if node.has_side_effect else None]
         values: dict[str, Any] = vars(node)
@@ -131,6 +134,8 @@ class Rebuilt:
         self._movable = movable
 
     def node(self, node: Node) -> Node:
+        if isinstance(node, DeviceLoop):
+            return node
         if isinstance(node, Loop):
             return dataclasses.replace(node, body=tuple(self.node(inner) for inner in node.body))
         changes: dict[str, Any] = {}

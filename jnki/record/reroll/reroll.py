@@ -5,6 +5,7 @@ that grows with the length of the recording.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -13,7 +14,7 @@ from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Loop, LoopKind, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
 from jnki.record.reroll.codec import Encoded, Place, Rebuilt, stacked
 from jnki.record.reroll.fold import Folding, Item
 from jnki.record.reroll.storage import Storage
@@ -45,6 +46,7 @@ def rerolled(
     for instruction in instructions(body):
         # A fault tells the tensor that was indexed.
         stays.update(a.buffer.name for a in instruction.operands().values() if a.indirect is not None)
+    stays.update(_used_on_device(body))
     return _Reroller(stays, least_saved).block(body, buffers, 0)
 
 
@@ -62,14 +64,14 @@ class _Reroller:
         Args:
             depth: how many loops are around it.
         """
-        nodes = tuple(self._inside(node, depth) if isinstance(node, Loop) else node for node in nodes)
+        nodes = tuple(self._inside(n, depth) if isinstance(n, (Loop, DeviceLoop)) else n for n in nodes)
         if len(nodes) < 2:
             return nodes, buffers
         return _Block(self, nodes, buffers, depth).result()
 
-    def _inside(self, loop: Loop, depth: int) -> Loop:
+    def _inside(self, loop: Loop | DeviceLoop, depth: int) -> Loop | DeviceLoop:
         body, buffers = self.block(loop.body, loop.buffers, depth + 1)
-        return Loop(loop.symbol, loop.kind, body, buffers, loop.location)
+        return replace(loop, body=body, buffers=buffers)
 
     def is_fixed(self, name: str) -> bool:
         return name in self._fixed
@@ -195,7 +197,7 @@ class _Uses:
         self._bytes: dict[str, int] = {}
         for time, node in enumerate(nodes):
             self.spans.append((2 * time, 2 * time + 1))
-            if isinstance(node, Loop):
+            if isinstance(node, (Loop, DeviceLoop)):
                 self._loop(node, 2 * time)
             else:
                 self._instruction(node, 2 * time)
@@ -211,8 +213,8 @@ class _Uses:
                 self.renewed.add(name)
             self._use(access, time + 1, time + 1)
 
-    def _loop(self, loop: Loop, time: int) -> None:
-        for instruction in instructions(loop.body):
+    def _loop(self, loop: Loop | DeviceLoop, time: int) -> None:
+        for instruction in instructions((loop,)):
             for operand in instruction.operands().values():
                 for access in operand.accesses():
                     self._use(access, time, time + 1)
@@ -236,4 +238,22 @@ def _fills(instruction: Instruction, access: Access) -> bool:
 
 
 def _depth(node: Node) -> int:
-    return 1 + max(map(_depth, node.body), default=0) if isinstance(node, Loop) else 0
+    return 1 + max(map(_depth, node.body), default=0) if isinstance(node, (Loop, DeviceLoop)) else 0
+
+
+def _used_on_device(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Names of the tensors from outside that loops on the device use: such a loop is like nothing else, and stays."""
+    for node in nodes:
+        if isinstance(node, DeviceLoop):
+            inside = instructions((node,))
+            used = {a.buffer.name for i in inside for operand in i.operands().values() for a in operand.accesses()}
+            yield from used - set(_made_in(node))
+        if isinstance(node, (Loop, DeviceLoop)):
+            yield from _used_on_device(node.body)
+
+
+def _made_in(loop: Loop | DeviceLoop) -> Iterator[str]:
+    yield from (buffer.name for buffer in loop.buffers)
+    for node in loop.body:
+        if isinstance(node, (Loop, DeviceLoop)):
+            yield from _made_in(node)

@@ -100,7 +100,10 @@ def test_the_shapes_are_equal() -> None:
     for dst, expr in ((sbuf("x"), P), (sbuf("x")[:, 0:5], P + F), (sbuf("x"), arange(24)[None, :])):
         error = refused("iota.shape", dst, expr)
         assert "iota: the expression does not have the shape of dst" in str(error)
-        assert error.given.startswith(f"expression {list(expr.shape)}, dst ") and error.allowed == "equal shapes"
+        assert (
+            error.given.startswith(f"expression {list(expr.shape)}, dst ")
+            and error.allowed == "the same partitions, and as many values in each"
+        )
     iota(DeviceMemory.of(sbuf={"x": start("int32")}), dst=sbuf("x"), expr=P + F)
 
 

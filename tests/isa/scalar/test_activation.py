@@ -94,3 +94,11 @@ def test_an_infinite_slope_under_the_mask_does_not_leak(op):
 
     slopes = jax.grad(total)(jnp.array([[1.0, 0.0, 4.0, 1.0]]))
     assert np.isfinite(slopes).all() and slopes[0, 1] == 0 and slopes[0, 2] != 0
+
+
+def test_a_number_as_bias_is_a_tile_of_that_number():
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    memory = DeviceMemory.of(sbuf={"x": x, "b": np.full((3, 1), 0.3, np.float32), "y": x, "z": x})
+    memory = jnki.activation(memory, dst=sbuf("y"), op="tanh", data=sbuf("x"), bias=0.3, scale=2.0)
+    memory = jnki.activation(memory, dst=sbuf("z"), op="tanh", data=sbuf("x"), bias=sbuf("b"), scale=2.0)
+    np.testing.assert_array_equal(memory.sbuf["y"], memory.sbuf["z"])

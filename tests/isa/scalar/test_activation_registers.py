@@ -7,7 +7,8 @@ import jnki
 from jnki import TRN2, DeviceMemory, reduce_cmd, sbuf
 from jnki.access.mask import as_mask
 from jnki.isa.operands import tiles
-from jnki.isa.scalar.activation import REDUCE_OPERATORS, Activation
+from jnki.isa.scalar.activation import Activation
+from jnki.isa.scalar.registers import REDUCE_OPERATORS
 from jnki.lower.trim import trimmed
 from tests.isa.computations import assert_stands_for, batch
 from tests.isa.scalar.test_activation import INNER, N, P, arrays

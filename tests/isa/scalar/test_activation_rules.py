@@ -96,10 +96,19 @@ BROKEN = {
         {"reduce_op": "exp", "reduce_cmd": reduce_cmd.reset_reduce},
         "activation.reduce_op: activation: 'reduce_op' is not a math operator",
     ),
+    "number_as_bias": (
+        {"bias": 0.5, "target": TRN1},
+        "activation.bias: activation: a number as 'bias' is for NeuronCore-v3 and newer\n"
+        "  given:   0.5 on trn1\n  allowed: a [P, 1] tile",
+    ),
     "reduce_cmd": (
         {"reduce_cmd": 3, "reduce_op": "add"},
         "activation.reduce_cmd: activation: 'reduce_cmd' is no command\n  given:   3\n"
         "  allowed: nisa.reduce_cmd.idle, nisa.reduce_cmd.reset, nisa.reduce_cmd.reduce, nisa.reduce_cmd.reset_reduce",
+    ),
+    "load": (
+        {"reduce_cmd": reduce_cmd.load_reduce, "reduce_op": "add"},
+        "activation.reduce_cmd: activation: 'reduce_cmd' is no command\n  given:   load_reduce\n",
     ),
     "reduce_res": (
         {**RESULT, "reduce_res": sbuf("x")},
@@ -143,6 +152,7 @@ def test_rules(broken):
 
 
 LEGAL = {
+    "number as bias": {"bias": 0.5},
     "bias_float16": {"bias": sbuf("float16")},
     "bias_bfloat16": {"bias": sbuf("bfloat16")},
     "scale": {"scale": sbuf("float32")},

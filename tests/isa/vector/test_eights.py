@@ -86,6 +86,42 @@ def test_find_index_and_match_replace_beside_the_oracle(kind, of_vals, out, mask
         assert (new["j"] == places).all()
 
 
+def run_current(m, imm=3.0):
+    """Both instructions as the current dialect has them."""
+    m = jnki.nc_find_index8(m, dst=sbuf("i"), data=sbuf("x"), vals=sbuf("v"), successive=True)
+    shared = {"imm": imm, "dst_idx": sbuf("j"), "last_first": True}
+    return jnki.nc_match_replace8(m, dst=sbuf("y"), data=sbuf("x"), vals=sbuf("v"), **shared)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int16"])
+def test_equal_values_in_the_current_dialect(kind):
+    """They pair with places upwards in the one instruction and downwards in the other, and run out of places."""
+    on = np.ones((P, 12), bool)
+    for old, new in batch(
+        lambda rng: {
+            "x": few_values(rng, (P, 12), kind),
+            "v": few_values(rng, (P, 8), kind),
+            "i": np.zeros((P, 8), np.uint32),
+            "j": np.zeros((P, 8), np.uint32),
+            "y": np.zeros((P, 12), STORAGE[kind]),
+        },
+        run_current,
+        16,
+    ):
+        assert (new["i"] == oracle.find_index_8(old["x"], old["v"], on, old["i"], True)).all()
+        left, places = oracle.match_replace_8(old["x"], old["v"], 3.0, on, old["y"], old["j"], True)
+        np.testing.assert_array_equal(new["y"].astype(np.float32), left.astype(np.float32))
+        assert (new["j"] == places).all()
+
+
+def test_the_example_of_the_documents():
+    x, v = np.float32([[1, 2, 3, 4, *[8] * 7]]), np.float32([[3, *[8] * 7]])
+    indices = {"i": np.zeros((1, 8), np.uint32), "j": np.zeros((1, 8), np.uint32)}
+    memory = run_current(DeviceMemory.of(sbuf={"x": x, "v": v, "y": x, **indices}), imm=0.0)
+    assert memory.sbuf["i"].tolist() == [[2, 4, 5, 6, 7, 8, 9, 10]]
+    assert memory.sbuf["j"].tolist() == [[2, 10, 9, 8, 7, 6, 5, 4]]
+
+
 def test_in_place_and_without_indices():
     data = np.arange(24.0, dtype=np.float32).reshape(2, 12) % 7
     memory = DeviceMemory.of(sbuf={"x": data, "v": np.full((2, 8), 3, np.float32)})

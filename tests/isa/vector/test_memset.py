@@ -119,11 +119,12 @@ def test_an_indirect_destination_is_refused() -> None:
     assert error.allowed == "static indices; nisa.dma_copy gathers and scatters"
 
 
-def test_a_dynamic_destination_names_itself() -> None:
-    memory = DeviceMemory.of(sbuf={"x": start("float32"), "s": np.zeros((1, 1), np.int32)})
+def test_a_destination_that_starts_at_a_number_from_memory() -> None:
+    memory = DeviceMemory.of(sbuf={"x": start("float32"), "s": np.full((1, 1), 3, np.int32)})
     moved = sbuf("x").ap([[6, 4], [1, 2]], scalar_offset=sbuf("s"), indirect_dim=1)
-    with pytest.raises(NotImplementedError, match="a dynamic index on 'dst' of memset"):
-        memset(memory, dst=moved, value=0)
+    want = start("float32").copy()
+    want[:, 3:5] = 0
+    np.testing.assert_array_equal(memset(memory, dst=moved, value=0).sbuf["x"], want)
 
 
 def test_too_many_partitions_are_refused() -> None:

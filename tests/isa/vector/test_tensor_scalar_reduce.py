@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import jnki
-from jnki import DeviceMemory, RuleError, psum, sbuf
+from jnki import DeviceMemory, RuleError, psum, reduce_cmd, sbuf
 from tests.isa.computations import assert_only, assert_stands_for, batch, tame
 from tests.oracle import vector_engine as oracle
 from tests.oracle.scans import slopes
 
 P, N = 3, 5
 MASK, ON = jnki.arange(P)[:, None] + 3 < jnki.arange(N)[None, :], np.less.outer(np.arange(P) + 3, np.arange(N))
+COMMANDS = ("reset_reduce", "reduce", "load_reduce")
 REDUCTIONS = ("add", "subtract", "multiply", "maximum", "minimum")
 
 
@@ -49,6 +50,61 @@ def test_an_operator_of_one_operand_and_several_axes():
     memory = jnki.tensor_scalar_reduce(memory, dst=sbuf("x"), data=sbuf("x"), op0=np.abs, operand0=0.0, **reduction)
     np.testing.assert_array_equal(memory.sbuf["x"], np.abs(x))
     np.testing.assert_array_equal(memory.sbuf["r"][:, 0], np.abs(x).max(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("reduce_op", ["add", "multiply", "maximum", "minimum"])
+def test_registers(reduce_op, command, masked):
+    """`reduce_res` is what the registers hold afterwards, with the opposite sign; they keep theirs."""
+    on = ON if masked else np.ones((P, N), bool)
+
+    def make(rng):
+        x = tame(rng, (P, N), "float32", 0.5, 4)
+        return {"x": x, **{name: tame(rng, (P, 1), "float32") for name in "rai"}}
+
+    def run(memory):
+        return jnki.tensor_scalar_reduce(
+            memory,
+            dst=sbuf("x"),
+            data=sbuf("x"),
+            op0="add",
+            operand0=1.5,
+            reduce_op=reduce_op,
+            reduce_cmd=reduce_cmd[command],
+            reduce_init=sbuf("i") if command == "load_reduce" else None,
+            reduce_res=sbuf("r"),
+            reduce_res_negate=True,
+            accumulator=sbuf("a"),
+            mask=MASK if masked else None,
+        )
+
+    for old, new in batch(make, run, 16):
+        start = {"reset_reduce": None, "reduce": old["a"], "load_reduce": old["i"]}[command]
+        rows, written = old["x"].astype(np.float64) + 1.5, on
+        if start is not None:
+            rows, written = (
+                np.concatenate([start, rows], axis=1),
+                np.concatenate([on.any(1, keepdims=True), on], axis=1),
+            )
+        wanted, any_on = oracle.reduce(reduce_op, rows, written)
+        assert_stands_for(new["a"][any_on, 0], wanted[any_on], "float32", steps=64, scale=64.0)
+        np.testing.assert_array_equal(new["r"][any_on], -new["a"][any_on])
+        np.testing.assert_array_equal(new["r"][~any_on], old["r"][~any_on])
+        np.testing.assert_array_equal(new["a"][~any_on], old["a"][~any_on])
+
+
+def test_a_chain_of_instructions():
+    """Two tiles reduced without a result in between give what the two side by side give at once."""
+    x = np.arange(12, dtype=np.float32).reshape(2, 6)
+    registers = {"a": np.full((2, 1), np.nan, np.float32), "r": np.zeros((2, 1), np.float32)}
+    shared = {"op0": "multiply", "operand0": 2, "reduce_op": "add", "accumulator": sbuf("a")}
+    memory = DeviceMemory.of(sbuf={"x": x, **registers})
+    memory = jnki.tensor_scalar_reduce(memory, dst=sbuf("x")[:, :3], data=sbuf("x")[:, :3], **shared)
+    assert not memory.sbuf["r"].any()
+    options = {"reduce_cmd": reduce_cmd.reduce, "reduce_res": sbuf("r")}
+    memory = jnki.tensor_scalar_reduce(memory, dst=sbuf("x")[:, 3:], data=sbuf("x")[:, 3:], **shared, **options)
+    assert memory.sbuf["r"].tolist() == [[30], [102]]
 
 
 def test_gradients():
@@ -100,6 +156,39 @@ BROKEN = {
         {"reduce_res": jnki.hbm("h")},
         "err_unsupported_memory: tensor_scalar_reduce: 'reduce_res' is in the",
     ),
+    "command": (
+        {"reduce_cmd": reduce_cmd.idle},
+        "tensor_scalar_reduce.reduce_cmd: tensor_scalar_reduce: 'reduce_cmd' is no command\n  given:   idle\n"
+        "  allowed: nisa.reduce_cmd.reset_reduce, nisa.reduce_cmd.reduce, nisa.reduce_cmd.load_reduce",
+    ),
+    "no start": (
+        {"reduce_cmd": reduce_cmd.load_reduce},
+        "tensor_scalar_reduce.reduce_init: tensor_scalar_reduce: the command needs 'reduce_init'\n"
+        "  given:   reduce_init=None, reduce_cmd=load_reduce\n"
+        "  allowed: reduce_init with reduce_cmd load_reduce, and only with it",
+    ),
+    "start": (
+        {"reduce_init": 1.0},
+        "tensor_scalar_reduce.reduce_init: tensor_scalar_reduce: the command makes no use of 'reduce_init'",
+    ),
+    "type of start": (
+        {"reduce_init": sbuf("i")[:, :1], "reduce_cmd": reduce_cmd.load_reduce},
+        "tensor_scalar_reduce.reduce_init: tensor_scalar_reduce: 'reduce_init' has the wrong element type\n"
+        "  given:   int32\n  allowed: float32",
+    ),
+    "no registers": (
+        {"reduce_cmd": reduce_cmd.reduce},
+        "tensor_scalar_reduce.accumulator: tensor_scalar_reduce: the command reads the accumulator registers",
+    ),
+    "negated nothing": (
+        {"reduce_res": None, "reduce_res_negate": True},
+        "tensor_scalar_reduce.reduce_res_negate: tensor_scalar_reduce: there is no result to negate",
+    ),
+    "difference in registers": (
+        {"reduce_op": "subtract", "accumulator": sbuf("v")},
+        "tensor_scalar_reduce.reduce_op: tensor_scalar_reduce: the accumulator registers do not reduce with this "
+        "operator\n  given:   subtract\n  allowed: add, multiply, maximum, minimum",
+    ),
     "operand": ({"operand0": sbuf("x")}, "tensor_scalar_reduce.operand0: tensor_scalar_reduce: 'operand0' must be a"),
     "partitions": ({"data": sbuf("row")}, "err_num_partition_mismatch: tensor_scalar_reduce: dst and src span"),
     "mask": ({"mask": jnki.arange(9)[None, :] < 3}, "tensor_scalar_reduce.mask: tensor_scalar_reduce: the mask does"),
@@ -114,6 +203,15 @@ def test_rules(broken):
     assert str(caught.value).startswith(text)
 
 
-@pytest.mark.parametrize("changes", [{}, {"data": psum("p"), "op0": "less"}], ids=["plain", "psum"])
+LEGAL = [
+    {},
+    {"data": psum("p"), "op0": "less"},
+    {"op0": "abs", "operand0": None},
+    {"reduce_cmd": reduce_cmd.load_reduce, "reduce_init": 1.0, "reduce_res": None},
+    {"reduce_op": "subtract"},
+]
+
+
+@pytest.mark.parametrize("changes", LEGAL)
 def test_twins_that_are_legal(changes):
     call(**changes)

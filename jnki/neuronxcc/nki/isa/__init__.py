@@ -1,6 +1,7 @@
 """`neuronxcc.nki.isa` (`nisa`): the index of its names."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.isa import enums
 from jnki.isa.enums import dge_mode, engine, nc_version, oob_mode, reduce_cmd
 from jnki.neuronxcc.nki.hints import HINTS
@@ -34,7 +35,7 @@ from jnki.neuronxcc.nki.isa.on_vector_scans import bn_aggr, bn_stats, tensor_ten
 from jnki.neuronxcc.nki.isa.on_vector_selections import range_select, select_reduce
 from jnki.neuronxcc.nki.isa.target import get_nc_version
 from jnki.neuronxcc.nki.language.constants import fp32
-from jnki.neuronxcc.nki.not_yet import ISA, missing
+from jnki.neuronxcc.nki.not_yet import ISA, REASONS
 
 dma_engine = enums.dma_engine.dma
 tensor_engine = engine.tensor
@@ -93,4 +94,4 @@ __all__ = [
 
 publish(globals(), "nisa", __all__, HINTS)
 
-__getattr__ = missing("neuronxcc.nki.isa", ISA)
+__getattr__ = missing("neuronxcc.nki.isa", "legacy", ISA, REASONS)

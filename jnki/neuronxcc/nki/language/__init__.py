@@ -1,6 +1,7 @@
 """`neuronxcc.nki.language` (`nl`): the index of its names."""
 
 from jnki.dialects.calls import publish
+from jnki.dialects.missing import missing
 from jnki.neuronxcc.nki.hints import HINTS
 from jnki.neuronxcc.nki.language.across import all_reduce, loop_reduce
 from jnki.neuronxcc.nki.language.binary import (
@@ -100,7 +101,7 @@ from jnki.neuronxcc.nki.language.random_numbers import dropout, rand, random_see
 from jnki.neuronxcc.nki.language.reductions import all, max, mean, min, prod, sum, var
 from jnki.neuronxcc.nki.language.spmd import nc, num_programs, program_id, program_ndim, spmd_dim
 from jnki.neuronxcc.nki.language.tile_size import tile_size
-from jnki.neuronxcc.nki.not_yet import LANGUAGE, missing
+from jnki.neuronxcc.nki.not_yet import LANGUAGE
 from jnki.tiles.constants import shared_constant, shared_identity_matrix
 from jnki.tiles.gathering import gather_flattened
 from jnki.tiles.moves import atomic_rmw, broadcast_to, copy, expand_dims, load, load_transpose2d, store
@@ -235,4 +236,4 @@ __all__ = [
 
 publish(globals(), "nl", __all__, HINTS)
 
-__getattr__ = missing("neuronxcc.nki.language", LANGUAGE)
+__getattr__ = missing("neuronxcc.nki.language", "legacy", LANGUAGE)
