@@ -36,7 +36,7 @@ def check_operator(instruction: Instruction, op: str, kind: ElementType) -> None
         RuleError: `<name>.op`, `<name>.dtype`.
     """
     operator_name(op, instruction.name)
-    if kind.name == "bool":
+    if kind.name == "bool" or kind.is_opaque:
         raise instruction.error(
-            f"{instruction.name}.dtype", f"'{op}' combines numbers", given="bool", allowed="integers or floats"
+            f"{instruction.name}.dtype", f"'{op}' combines numbers", given=str(kind), allowed="integers or floats"
         )

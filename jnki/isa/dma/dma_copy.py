@@ -24,7 +24,7 @@ from jnki.isa.enums import engine as Engine
 from jnki.isa.enums import oob_mode as OobMode
 from jnki.isa.instruction import Instruction, SharedDims
 from jnki.isa.rule_set import RuleSet
-from jnki.isa.rules import check_keeps_opaque, check_partitions, no_numbers
+from jnki.isa.rules import check_keeps_opaque, check_offset, check_partitions, no_numbers
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.gather import read
 from jnki.memory.scatter import write
@@ -93,6 +93,10 @@ class DmaCopy(Instruction):
                     given=str(access.buffer),
                     allowed="hbm | sbuf",
                 )
+            if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
+                if access.indirect.is_vector and not self._is_current:
+                    raise legacy_rules.index_on_chip(self, operand, access)
+                check_offset(self, operand, access)
             if self._is_current:  # C8
                 current_rules.check_indices(self, operand, access, self.src if operand == "dst" else self.dst)
             else:

@@ -4,7 +4,7 @@ Clause numbers are those of docs/isa/dma/dma_copy.md.
 """
 
 from jnki.access.access import Access
-from jnki.access.buffer import Space
+from jnki.errors import RuleError
 from jnki.isa.dma.descriptor_generation import check_descriptor_generation
 from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import engine as Engine
@@ -13,28 +13,31 @@ from jnki.target import Target
 
 
 def check_indices(copy: Instruction, operand: str, access: Access) -> None:
-    """The index of run time, if there is one, is on a tensor in HBM and has one element for each row (C8).
+    """A vector of indices has one element for each row (C8).
 
     Raises:
-        RuleError: `err_indirect_indices_are_not_supported_with_nki_api`, `dma_copy.vector_index_shape`.
+        RuleError: `dma_copy.vector_index_shape`.
     """
     indirect = access.indirect
-    if indirect is None:
+    if indirect is None or not indirect.is_vector:
         return
-    if access.buffer.space is not Space.HBM:
-        raise copy.error(
-            "err_indirect_indices_are_not_supported_with_nki_api",
-            f"'{operand}' has an indirect index on chip",
-            given=str(access.buffer),
-            allowed="an indirect index on a tensor in hbm",
-        )
-    if indirect.is_vector and (indirect.columns != 1 or indirect.index.size != access.shape[0]):
+    if indirect.columns != 1 or indirect.index.size != access.shape[0]:
         raise copy.error(
             "dma_copy.vector_index_shape",
             "vector_offset must hold one row index per row of the pattern",
             given=f"{list(indirect.index.shape)} for {access.shape[0]} rows",
             allowed="[P, 1], P the count of the leading pair",
         )
+
+
+def index_on_chip(copy: Instruction, operand: str, access: Access) -> RuleError:
+    """The error of an operand on chip that an index tile names rows of; the legacy dialect has no index there."""
+    return copy.error(
+        "err_indirect_indices_are_not_supported_with_nki_api",
+        f"'{operand}' has an indirect index on chip",
+        given=str(access.buffer),
+        allowed="an indirect index on a tensor in hbm",
+    )
 
 
 def check_generation(copy: Instruction, mode: DgeMode, dst: Access, src: Access, target: Target) -> None:

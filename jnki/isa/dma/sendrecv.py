@@ -33,6 +33,7 @@ class SendRecv(Instruction):
     """
 
     name: ClassVar[str] = "sendrecv"
+    takes_opaque: ClassVar[bool] = True
     writes: ClassVar[tuple[str, ...]] = ("dst", "other_dst")
 
     dst: Access

@@ -8,6 +8,7 @@ from jnki.access.mask import as_mask
 from jnki.dtypes import element_type
 from jnki.isa.constants import as_number
 from jnki.isa.dma.dma_copy import make as make_dma
+from jnki.isa.dma.legacy_rules import index_on_chip
 from jnki.isa.enums import dge_mode, engine, oob_mode
 from jnki.isa.gpsimd.iota import Iota, as_expression
 from jnki.isa.vector.memset import Memset
@@ -41,7 +42,11 @@ def dma_copy(
     """
     recorder = current("nisa.dma_copy")
     to, source = as_tensor(dst, "dma_copy", "dst").access, as_tensor(src, "dma_copy", "src").access
-    recorder.emit(make_dma(to, source, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, recorder.target))
+    copy = make_dma(to, source, as_mask(mask), dst_rmw_op, oob_mode, dge_mode, recorder.target)
+    for name, access in copy.operands().items():
+        if access.indirect is not None and access.buffer.space.on_chip:
+            raise index_on_chip(copy, name, access)
+    recorder.emit(copy)
 
 
 def dma_transpose(
