@@ -26,7 +26,10 @@ def publish(
     """
     for name in names:
         if inspect.isfunction(namespace[name]):
-            namespace[name] = _published(namespace[name], f"{spelling}.{name}", hints)
+            made = _published(namespace[name], f"{spelling}.{name}", hints)
+            # Where it is found: functions are pickled by name, alone or in a configuration.
+            made.__module__, made.__qualname__ = namespace["__name__"], name
+            namespace[name] = made
 
 
 def _published(function: Callable[..., Any], spelled: str, hints: Mapping[str, str]) -> Callable[..., Any]:

@@ -187,4 +187,5 @@ def not_available(name: str) -> Callable[..., Any]:
         )
 
     function.__name__ = function.__qualname__ = name
+    function.__module__ = __package__
     return function

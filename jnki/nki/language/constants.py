@@ -20,6 +20,9 @@ class Operation:
     def __repr__(self) -> str:
         return f"nl.{self.nki_op}"
 
+    def __reduce__(self) -> str:
+        return self.nki_op
+
 
 average = Operation("average")
 prelu = Operation("prelu")

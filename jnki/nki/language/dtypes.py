@@ -14,8 +14,16 @@ class DType(str):
     def __repr__(self) -> str:
         return f"nl.{_SPELLED.get(self, self)}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _named, (str(self),)
+
 
 _SPELLED = {"bool": "bool_"}
+
+
+def _named(name: str) -> DType:
+    """The element type of that name: copied or pickled, it stays the one that `is nl.float32` finds."""
+    return _BY_NAME.get(name) or DType(name)
 
 
 def dtype_of(kind: ElementType) -> DType:

@@ -105,6 +105,9 @@ class NkiTensor(Tensor):
 
     # Views.
 
+    # Otherwise Python would index it until an error ends the loop.
+    __iter__ = None
+
     def __getitem__(self, key: Any) -> "NkiTensor":
         return self._viewed(keyed(self.access, key))
 
