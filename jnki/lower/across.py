@@ -6,6 +6,7 @@ A scan needs its carry to vary over the same axes before and after; what one dev
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jnki.isa.collectives.collective import Collective
@@ -29,8 +30,10 @@ def _collectives(nodes: tuple[Node, ...]) -> list[Collective]:
 
 
 def of_all_ranks(fault: Fault, axes: tuple[str, ...]) -> Fault:
-    """The device's own fault, or else that of the first rank that has one."""
+    """The fault of the first rank that has one, the same on all of them: it does not vary over the axes."""
     if not axes:
         return fault
-    everyone = jax.tree.map(lambda field: lax.all_gather(field, axes), fault)
-    return fault.or_else(everyone.first())
+    size, rank = lax.axis_size(axes), lax.axis_index(axes)
+    first = lax.pmin(jnp.where(fault.occurred, rank, size), axes)
+    told = jax.tree.map(lambda field: lax.psum(jnp.where(rank == first, field, 0), axes), fault)
+    return jax.tree.map(lambda field, none: jnp.where(first < size, field, none), told, Fault())

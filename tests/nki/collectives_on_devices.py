@@ -216,7 +216,7 @@ def faults():
     bad[5] = 17
     over, shapes = kernels.gathered_rows.over("x"), (ONE, SPLIT)
     wanted = table[rows[:, 0]].reshape(4, 2, 6).sum(0)
-    run = spread(over, shapes, ONE, check_vma=False)
+    run = spread(over, shapes, ONE)  # with the fault, a result does not vary either
     same(jax.jit(run)(table, rows), wanted)
     assert np.isnan(np.asarray(jax.jit(run)(table, bad))).all()
     recorded = spread(lambda t, r: jax.tree.map(lambda x: x[None], over.with_fault(t, r)), shapes, SPLIT)
@@ -227,15 +227,19 @@ def faults():
         details = fault.details()
         assert [d.case for d in details] == [(0,), (1,), (2,), (3,)]
         assert {(d.row, d.index, d.site.tensor) for d in details} == {(1, 17, "table")}
+    many = bad.copy()
+    many[3], many[6] = -1, 18
+    _, fault = jax.jit(recorded)(table, many)  # of the first rank
+    assert {(d.row, d.index) for d in fault.details()} == {(1, -1)}
+    batch = jax.jit(jax.vmap(run, (None, 0)))(table, np.stack([rows, bad]))
+    assert np.isnan(np.asarray(batch)).all((1, 2)).tolist() == [False, True]
     slope = jax.jit(jax.grad(lambda t: jnp.sum(run(t, bad))))(table)
     assert np.isnan(np.asarray(slope)).any()
 
     # One axis of two: only the ranks that exchange data.
     square, both = mesh_of(("x", "y"), (2, 2)), PartitionSpec(("x", "y"))
     two = nki.collectives.ReplicaGroup([[0, 1]])
-    run = jax.jit(
-        spread(lambda t, r: kernels.gathered_rows.over("y")(t, r, two), (ONE, both), SPLIT, square, check_vma=False)
-    )
+    run = jax.jit(spread(lambda t, r: kernels.gathered_rows.over("y")(t, r, two), (ONE, both), SPLIT, square))
     found = np.asarray(run(table, bad)).reshape(2, 2, 6)
     assert np.isfinite(found[0]).all() and np.isnan(found[1]).all()
 
