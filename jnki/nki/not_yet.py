@@ -22,6 +22,22 @@ GONE_FROM_ISA = {
     "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
     "builtin_custom_op": "there are no custom operators",
 }
+GONE_FROM_TOP: frozenset[str] = frozenset()
+
+GONE_FROM_ISA = {
+    "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
+    "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
+    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
+    "builtin_custom_op": "there are no custom operators",
+}
+GONE_FROM_TOP: frozenset[str] = frozenset()
+
+GONE_FROM_ISA = {
+    "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
+    "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
+    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
+    "builtin_custom_op": "there are no custom operators",
+}
 GONE_FROM_LANGUAGE = {
     "arange": "slices, nl.ds and t.ap(pattern) index a tensor, and nisa.iota makes a tile of numbers",
     "mgrid": "slices, nl.ds and t.ap(pattern) index a tensor, and nisa.iota makes a tile of numbers",

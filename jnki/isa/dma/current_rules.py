@@ -8,7 +8,6 @@ from jnki.access.buffer import Space
 from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
-from jnki.isa.rules import check_offset
 from jnki.target import Target
 
 _BATCH = 128
@@ -48,11 +47,7 @@ def check_indices(copy: Instruction, operand: str, access: Access, other: Access
         RuleError: `dma_copy.vector_hbm`, `dma_copy.vector_index_shape`.
     """
     indirect = access.indirect
-    if indirect is None:
-        return
-    if not indirect.is_vector:
-        if access.buffer.space is not Space.HBM:
-            check_offset(copy, operand, access)
+    if indirect is None or not indirect.is_vector:
         return
     if access.buffer.space is not Space.HBM:
         raise copy.error(

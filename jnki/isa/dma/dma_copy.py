@@ -94,9 +94,10 @@ class DmaCopy(Instruction):
                     allowed="hbm | sbuf",
                 )
             if access.indirect is not None and access.buffer.space is not Space.HBM:  # C8
-                if access.indirect.is_vector and not self._is_current:
+                if not access.indirect.is_vector:
+                    check_offset(self, operand, access)
+                elif not self._is_current:
                     raise legacy_rules.index_on_chip(self, operand, access)
-                check_offset(self, operand, access)
             if self._is_current:  # C8
                 current_rules.check_indices(self, operand, access, self.src if operand == "dst" else self.dst)
             else:
