@@ -1,41 +1,12 @@
 """Names that the current dialect does not have: documented ones that jnki does not model yet, and those of others."""
 
-ISA = frozenset(
-    [
-        "topk",
-    ]
-)
+ISA = frozenset(["topk"])
 LANGUAGE: frozenset[str] = frozenset()
 TOP: frozenset[str] = frozenset()
 
 GONE_FROM_ISA = {
     "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
     "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
-    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
-    "builtin_custom_op": "there are no custom operators",
-}
-GONE_FROM_TOP: frozenset[str] = frozenset()
-
-GONE_FROM_ISA = {
-    "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
-    "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
-    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
-    "builtin_custom_op": "there are no custom operators",
-}
-GONE_FROM_TOP: frozenset[str] = frozenset()
-
-GONE_FROM_ISA = {
-    "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
-    "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
-    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
-    "builtin_custom_op": "there are no custom operators",
-}
-GONE_FROM_TOP: frozenset[str] = frozenset()
-
-GONE_FROM_ISA = {
-    "tensor_copy_dynamic_src": "nisa.tensor_copy takes src.ap(..., scalar_offset=index)",
-    "tensor_copy_dynamic_dst": "nisa.tensor_copy takes dst.ap(..., scalar_offset=index)",
-    "scalar_tensor_tensor_select": "nisa.select_reduce chooses between tiles",
     "builtin_custom_op": "there are no custom operators",
 }
 GONE_FROM_LANGUAGE = {
