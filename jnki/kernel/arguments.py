@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jnki.dtypes import ElementType, element_type
+from jnki.dtypes import ALL, ElementType, element_type
 from jnki.kernel.identity import Same, identity_key, number_key
 from jnki.record.tensor_annotation import TensorAnnotation
 
@@ -52,8 +52,8 @@ def is_array(value: Any) -> bool:
     return isinstance(value, _ARRAYS)
 
 
-def spec_of(array: Any, name: str, kernel: str = "") -> ArraySpec:
-    """Shape and element type of the array argument `name`.
+def spec_of(array: Any, name: str, kernel: str = "", types: tuple[ElementType, ...] = ALL) -> ArraySpec:
+    """Shape and element type, one of `types`, of the array argument `name`.
 
     Raises:
         TypeError: NKI has no such element type, or no such tensor: one without axes, one with masked elements.
@@ -64,7 +64,7 @@ def spec_of(array: Any, name: str, kernel: str = "") -> ArraySpec:
     if isinstance(array, (np.ndarray, jax.Array, jax.ShapeDtypeStruct)) and not array.shape:
         raise TypeError(_without_axes(array, whose, name))
     try:
-        return ArraySpec(tuple(array.shape), element_type(array.dtype))
+        return ArraySpec(tuple(array.shape), element_type(array.dtype, types))
     except TypeError as error:
         wide = {"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(str(array.dtype))
         hint = f"\n  such as {name}.astype(np.{wide})" if wide is not None else ""
@@ -104,7 +104,7 @@ def quick_key(args: tuple[Any, ...]) -> Any:
     return tuple(parts)
 
 
-def flatten(bound: dict[str, Any], kernel: str = "") -> Arguments:
+def flatten(bound: dict[str, Any], kernel: str = "", types: tuple[ElementType, ...] = ALL) -> Arguments:
     """The arguments by parameter name, taken apart.
 
     Containers are taken apart as `jax.tree` does, except that a dict keeps the order in which its keys were given; and
@@ -112,11 +112,12 @@ def flatten(bound: dict[str, Any], kernel: str = "") -> Arguments:
 
     Args:
         kernel: its name, for messages.
+        types: the element types that an array may have.
 
     Raises:
         TypeError: a static argument is not hashable or too large, or an array is none that NKI has.
     """
-    walk = _Walk(kernel)
+    walk = _Walk(kernel, types)
     keys: list[Hashable] = []
     builds: list[Build] = []
     owners: list[str] = []
@@ -140,6 +141,7 @@ class _Walk:
     """Takes containers apart: collects the arrays, and gives for each value its key and a way to build it again."""
 
     kernel: str
+    types: tuple[ElementType, ...]
     names: list[str] = field(default_factory=list)
     arrays: list[Any] = field(default_factory=list)
     specs: list[ArraySpec] = field(default_factory=list)
@@ -153,7 +155,7 @@ class _Walk:
         """
         kind: Any = type(value)
         if is_array(value):
-            self.specs.append(spec_of(value, spoken, self.kernel))
+            self.specs.append(spec_of(value, spoken, self.kernel, self.types))
             self.names.append(_unique(name, self.names))
             self.arrays.append(value)
             return "array", next

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jnki.default_target import default_target
+from jnki.dtypes import ALL, ElementType
 from jnki.target import Target
 from jnki.tiles import operators
 
@@ -22,6 +23,7 @@ class Dialect:
             output that only NumPy callers see.
         shares_outputs: whether an output must be a tensor in `nl.shared_hbm`, or a parameter.
         numbers_programs: whether `program_id` is a number, and each instance of the grid is recorded by itself.
+        types: the element types that an array argument may have.
         recording: what stands around a recording.
     """
 
@@ -31,6 +33,7 @@ class Dialect:
     writes_parameters: bool = False
     shares_outputs: bool = False
     numbers_programs: bool = False
+    types: tuple[ElementType, ...] = ALL
     recording: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 

@@ -113,7 +113,7 @@ class Entries:
         except TypeError:
             raise TypeError(misfit(self._signature, f"kernel {self._name}", args, kwargs)) from None
         bound.apply_defaults()
-        return dict(bound.arguments), flatten(dict(bound.arguments), self._name)
+        return dict(bound.arguments), flatten(dict(bound.arguments), self._name, self._dialect.types)
 
     def _record(
         self,

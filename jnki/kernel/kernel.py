@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import jax
 import numpy as np
 
-from jnki.dtypes import element_type
+from jnki.dtypes import EVERY, element_type
 from jnki.errors import RuleError
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.edge import report
@@ -310,7 +310,8 @@ def _traced(flat: Any) -> bool:
 
 
 def _storage(array: Any) -> Any:
-    return element_type(array.dtype).storage
+    kind = element_type(array.dtype, EVERY)
+    return array.dtype if kind.is_opaque else kind.storage
 
 
 def _quoted(axes: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from jnki.dtypes import EVERY
 from jnki.errors import raising
 from jnki.kernel.dialect import Dialect
 from jnki.nki.errors import NkiValidationError
@@ -15,5 +16,6 @@ CURRENT = Dialect(
     writes_parameters=True,
     shares_outputs=True,
     numbers_programs=True,
+    types=EVERY,
     recording=partial(raising, NkiValidationError),
 )
