@@ -4,8 +4,8 @@
     core_barrier(out)
 
 It is a finding and no error: both may write the same, and a part that depends on chance may never be looked at. jnki
-lets core 0 go first. Only what a core does between two places where it waits for the other one (a `core_barrier`,
-whatever tensor it names, or a `sendrecv`) can meet.
+lets core 0 go first, or both in step where they do the same (`jnki.record.merge`). Only what a core does between two
+places where it waits for the other one (a `core_barrier`, whatever tensor it names, or a `sendrecv`) can meet.
 """
 
 import itertools

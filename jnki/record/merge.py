@@ -5,17 +5,25 @@
 
     together   a b A core_barrier() c B sendrecv(dst, src, dst', src') d
 
-Between two places where they wait, nothing says which core comes first; core 0 does here. What depends on it is a
-finding (`jnki.analysis.races`).
+Between two places where they wait, nothing says which core comes first; core 0 does here, with all of it. Where both do
+the same there, line by line, and use common places of a tensor, they go in step, as on two cores that start together:
+
+    core 0     zero(out[0:4])  | out[at(i)] = x
+    core 1     zero(out[4:8])  | out[at(j)] = y        zero(out[0:4]) zero(out[4:8]) out[at(i)] = x out[at(j)] = y
+
+What depends on it is a finding (`jnki.analysis.races`).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
+from math import inf
 
+from jnki.access.access import Access
+from jnki.access.buffer import Space
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
-from jnki.program.program import DeviceLoop, Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 from jnki.program.segments import Segment, Wait, segments, with_index
 from jnki.record.joined_loops import joined, told
 from jnki.target import Target
@@ -23,11 +31,12 @@ from jnki.target import Target
 _FINISHED = Segment((), None)
 
 
-def merged(cores: tuple[tuple[Node, ...], ...], target: Target) -> tuple[Node, ...]:
+def merged(cores: tuple[tuple[Node, ...], ...], target: Target, *, in_step: bool = True) -> tuple[Node, ...]:
     """What the cores do, in one order that both could have.
 
     Args:
         cores: the recording of each; one alone, or none, stays as it is.
+        in_step: whether they may go in step; else the first one always comes first.
 
     Raises:
         RuleError: `spmd.cores_wait`, where one waits and the other does not come; rules of what they wait at.
@@ -37,14 +46,73 @@ def merged(cores: tuple[tuple[Node, ...], ...], target: Target) -> tuple[Node, .
     first, second = cores
     together: list[Node] = []
     for one, other in zip_longest(segments(first), segments(second), fillvalue=_FINISHED):
-        together += one.nodes
-        together += other.nodes
+        together += _side_by_side(one.nodes, other.nodes) if in_step else (*one.nodes, *other.nodes)
         if one.wait is not None or other.wait is not None:
-            together += _met(one.wait, other.wait, target)
+            together += _met(one.wait, other.wait, target, in_step)
     return tuple(together)
 
 
-def _met(one: Wait | None, other: Wait | None, target: Target) -> tuple[Node, ...]:
+def _side_by_side(one: tuple[Node, ...], other: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What both do without waiting."""
+    if len(one) == len(other) and all(map(_same_line, one, other)) and _common_places(one, other):
+        return tuple(node for pair in zip(one, other) for node in pair)
+    return (*one, *other)
+
+
+def _same_line(one: Node, other: Node) -> bool:
+    return type(one) is type(other) and one.location == other.location
+
+
+def _common_places(one: tuple[Node, ...], other: tuple[Node, ...]) -> bool:
+    """Whether one of them may write, in HBM, between the first and the last place that the other one uses."""
+    mine, theirs = _spans(one), _spans(other)
+    for name in mine.keys() & theirs.keys():
+        for (start, end), (first, last) in (
+            (mine[name].written, theirs[name].used),
+            (mine[name].used, theirs[name].written),
+        ):
+            if start <= last and first <= end:
+                return True
+    return False
+
+
+@dataclass
+class _Spans:
+    """From the first to the last byte of a tensor that are written, and that are used at all."""
+
+    written: tuple[float, float] = (inf, -inf)
+    used: tuple[float, float] = (inf, -inf)
+
+
+def _spans(nodes: tuple[Node, ...]) -> dict[str, _Spans]:
+    found: dict[str, _Spans] = {}
+    for instruction in instructions(nodes):
+        for access, is_write in (
+            *((a, True) for a in instruction.written()),
+            *((a, False) for a in instruction.reads()),
+        ):
+            if access.buffer.space is Space.HBM:
+                spans, reach = found.setdefault(access.buffer.name, _Spans()), _reach(access)
+                spans.used = _around(spans.used, reach)
+                if is_write:
+                    spans.written = _around(spans.written, reach)
+    return found
+
+
+def _reach(access: Access) -> tuple[float, float]:
+    if access.symbols or access.indirect is not None:
+        return -inf, inf
+    start, size = access.offset.constant, access.dtype.size_bytes
+    steps = [dim.step * (dim.count - 1) for dim in access.dims]
+    first, last = (start + sum(toward(0, step) for step in steps) for toward in (min, max))
+    return first * size, (last + 1) * size - 1
+
+
+def _around(span: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(span[0], other[0]), max(span[1], other[1])
+
+
+def _met(one: Wait | None, other: Wait | None, target: Target, in_step: bool) -> tuple[Node, ...]:
     match one, other:
         case CoreBarrier(), CoreBarrier():
             return (_barrier(one, other),)
@@ -52,7 +120,7 @@ def _met(one: Wait | None, other: Wait | None, target: Target) -> tuple[Node, ..
             return (_exchange(one, other, target),)
         case ((Loop() | DeviceLoop()), (Loop() | DeviceLoop())):
             bodies = (one.body, with_index(other.body, other.symbol, one.symbol))
-            return joined(one, other, merged(bodies, target))
+            return joined(one, other, merged(bodies, target, in_step=in_step))
     raise _apart(one, other)
 
 

@@ -198,7 +198,7 @@ def parallel_loops(nodes: tuple[Node, ...]) -> list[Loop]:
 def other_core_first(program: Program) -> Program:
     """The program of two cores in which core 1 comes first wherever they do not wait for each other."""
     before, *cores = program.cores
-    return with_body(program, (*before, *merged(tuple(reversed(cores)), program.target)))
+    return with_body(program, (*before, *merged(tuple(reversed(cores)), program.target, in_step=False)))
 
 
 def reversed_loops(nodes: tuple[Node, ...], which: set[str]) -> tuple[Node, ...]:
