@@ -140,6 +140,31 @@ class Blocks:
             RuleError: `device_loop.python_state`, where an iteration differs from the one before in more than its
                 index; `device_loop.no_reorder`.
         """
+        symbol = self._new_on_device(trips, location)
+        scope = yield from self._once_for_all(symbol, index, key, body)
+        return symbol, scope
+
+    @contextmanager
+    def iteration_on_device(self, name: str, number: int, location: Location | None) -> Iterator[None]:
+        """One iteration of a loop that runs on the device, where instructions run when they are recorded.
+
+        Args:
+            name: of the loop's index.
+            location: where the loop stands.
+        """
+        symbol = self._new_on_device(1, location)
+        self._open.append(symbol)
+        finished = False
+        try:
+            with self._iteration(name, number):
+                yield
+            finished = True
+        finally:
+            if not finished:
+                self._abandoned.append(symbol)
+            self._open.remove(symbol)
+
+    def _new_on_device(self, trips: int, location: Location | None) -> Symbol:
         if self.no_reorder:
             raise RuleError(
                 "device_loop.no_reorder",
@@ -149,8 +174,7 @@ class Blocks:
             )
         symbol = self.new_symbol("d", trips)
         self._on_device[symbol] = location
-        scope = yield from self._once_for_all(symbol, index, key, body)
-        return symbol, scope
+        return symbol
 
     def _once_for_all(
         self, symbol: Symbol, index: Callable[[Symbol], Any], key: Any, body: Any = None
