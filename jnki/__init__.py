@@ -2,7 +2,7 @@
 
 The functional interface is here: `DeviceMemory`, references `hbm`, `sbuf`, `psum`, and one function per instruction.
 Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`. What concerns
-all of them is here too: `use_target`, `use_fault_policy`, `with_backward`, and the errors `RuleError`, `FaultError`.
+all of them is here too: `use_target`, `use_fault_policy`, `eager`, `with_backward`, and the errors `RuleError`, `FaultError`.
 
 Names are loaded when they are first used, so that `import jnki` alone does not import JAX.
 """
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from jnki.isa.vector.tensor_scalar_reduce import tensor_scalar_reduce as tensor_scalar_reduce
     from jnki.isa.vector.tensor_tensor import tensor_tensor as tensor_tensor
     from jnki.isa.vector.tensor_tensor_scan import tensor_tensor_scan as tensor_tensor_scan
+    from jnki.kernel.eager import eager as eager
     from jnki.kernel.fault_policy import use_fault_policy as use_fault_policy
     from jnki.kernel.with_backward import with_backward as with_backward
     from jnki.memory import DeviceMemory as DeviceMemory
@@ -136,6 +137,7 @@ _HOME = {
     "dma_copy": "jnki.isa",
     "dma_transpose": "jnki.isa",
     "dropout": "jnki.isa",
+    "eager": "jnki.kernel.eager",
     "engine": "jnki.isa",
     "exponential": "jnki.isa",
     "hbm": "jnki.access.ref",

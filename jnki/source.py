@@ -49,6 +49,11 @@ def user_frame() -> FrameType | None:
     return frame
 
 
+def asked_by_user() -> bool:
+    """Whether the user's code calls the method that asks, and not jnki's own."""
+    return not sys._getframe(2).f_code.co_filename.startswith(_PACKAGE)
+
+
 def user_location() -> Location | None:
     """The innermost line of the user's source on the call stack, or None."""
     frame = user_frame()

@@ -14,12 +14,15 @@ from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.dialect import LEGACY, Dialect
+from jnki.kernel.eager import check_concrete, memory_of
 from jnki.kernel.options import Options
 from jnki.kernel.pieces import Pieces, is_long
 from jnki.kernel.progress import FirstCall
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
+from jnki.memory import Fault
 from jnki.program.program import Program
+from jnki.stepping.stepper import Stepper
 from jnki.target import Target
 
 
@@ -136,12 +139,63 @@ class Entries:
             dialect=self._dialect,
             axes=axes,
         )
-        single = structure == jax.tree.structure(0)
         pieces = Pieces(program) if is_long(program) else None
         pure = lower_program(program, run=pieces)
         run: Any = pure if program.may_fault else _outputs_only(pure)
         if pieces is None:
             run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
+        return self._entry(program, run, structure, labels)
+
+    def step(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        grid: tuple[int, ...],
+        target: Target,
+        options: Options,
+        axes: tuple[str, ...] = (),
+        *,
+        raises: bool,
+    ) -> tuple[Entry, Any, tuple[jax.Array, ...], Fault]:
+        """What a call gives that runs step by step: its entry, which cannot be run, the arrays among its arguments, the
+        flat outputs and the fault record.
+
+        Args:
+            raises: whether a fault is raised where it happens.
+
+        Raises:
+            RuleError: the kernel breaks a rule; `eager.traced`, where the arrays have no values.
+            TypeError: the function does not take such arguments.
+            FaultError: a row index is out of bounds, and `raises`.
+        """
+        bound, arguments = self._bind(args, kwargs)
+        check_concrete(arguments, self._name)
+        stepper: Stepper | None = None
+
+        def make(**settings: Any) -> Stepper:
+            nonlocal stepper
+            stepper = Stepper(**settings, arrays=memory_of(arguments), raises=raises)
+            return stepper
+
+        program, structure, labels = record_kernel(
+            self._function,
+            self._signature,
+            bound,
+            arguments,
+            grid,
+            target,
+            options,
+            out_parameters=self._out_parameters,
+            dialect=self._dialect,
+            axes=axes,
+            recorder_of=make,
+        )
+        assert stepper is not None
+        flat = tuple(map(stepper.array_of, program.outputs))
+        return self._entry(program, None, structure, labels), arguments.arrays, flat, stepper.fault
+
+    def _entry(self, program: Program, run: Any, structure: Any, labels: frozenset[str]) -> Entry:
+        single = structure == jax.tree.structure(0)
         updated: dict[int, int] = {}
         if self._out_parameters or self._dialect.writes_parameters:
             numbers = {p.buffer: number for number, p in enumerate(program.parameters) if p.mutable}

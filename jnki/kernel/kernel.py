@@ -16,6 +16,7 @@ import numpy as np
 from jnki.dtypes import EVERY, element_type
 from jnki.errors import RuleError
 from jnki.kernel.dialect import LEGACY, Dialect
+from jnki.kernel.eager import is_eager
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
@@ -68,6 +69,7 @@ class Kernel(Generic[P, R]):
         self._policy = policy
         self._options = options
         self._axes: tuple[str, ...] = ()
+        self._eager = False
         self._bound: tuple[Any, ...] = ()
         # Not functools.wraps: test runners look through __wrapped__ and would collect a kernel named test_...
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -135,6 +137,17 @@ class Kernel(Generic[P, R]):
         """
         return self._with(_target=target_named(spec))
 
+    @property
+    def eager(self) -> "Kernel[P, R]":
+        """This kernel run step by step: each instruction runs when Python gets to it, so that tiles have values.
+
+            kernel.eager(x)
+
+        In it `print(tile)` and `breakpoint()` show them, `np.asarray(tile)` has them. The results are those of a plain
+        call, which takes less time.
+        """
+        return self._with(_eager=True)
+
     def max_trips(self, number: int) -> "Kernel[P, R]":
         """This kernel with a bound: no loop whose length is known at run time only runs more than `number` times.
 
@@ -155,7 +168,7 @@ class Kernel(Generic[P, R]):
 
     @property
     def _settings(self) -> tuple[Any, ...]:
-        return self._grid, self._target, self._policy, self._options, self._axes
+        return self._grid, self._target, self._policy, self._options, self._axes, self._eager
 
     def __carried__(self) -> tuple[Any, ...]:
         """What tells this kernel from others: in a call's key, and where a loop carries it to the next iteration."""
@@ -191,7 +204,7 @@ class Kernel(Generic[P, R]):
                 f"kernel '{self.__qualname__}' cannot be pickled: a kernel is pickled by name, as a function is, and "
                 f"{self.__module__}.{self.__qualname__} is not it; define it at the top level of a module"
             )
-        kept = ("_grid", "_target", "_policy", "_options", "_axes", "_bound")
+        kept = ("_grid", "_target", "_policy", "_options", "_axes", "_eager", "_bound")
         settings = {name: getattr(self, name) for name in kept}
         return _by_name, (self.__module__, self.__qualname__, settings)
 
@@ -208,6 +221,8 @@ class Kernel(Generic[P, R]):
         return cast(R, self._inline(args, kwargs) if is_recording() else self._call(args, kwargs))
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._eager or is_eager():
+            return self._step(args, kwargs, raises=True)[0]
         entry, arrays = self._entry(args, kwargs)
         updates = self._updates(entry, arrays)
         if updates:
@@ -221,6 +236,18 @@ class Kernel(Generic[P, R]):
         else:
             fault.raise_if_any()
         return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))
+
+    def _step(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, raises: bool) -> tuple[Any, Fault]:
+        """The outputs and the fault record of a call that runs step by step."""
+        entry, arrays, flat, fault = self._entries.step(
+            (*self._bound, *args), kwargs, *self._recorded_for, raises=raises
+        )
+        self._check_entry(entry)
+        if not raises:
+            return entry.outputs(_like_inputs(flat, arrays)), fault
+        updates = self._updates(entry, arrays)
+        check_writable(entry, updates, arrays, self.__name__)
+        return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays)), fault
 
     def _updates(self, entry: Entry, arrays: Any) -> dict[int, int]:
         """From outputs to the NumPy arrays among the arguments that are overwritten with them, by number."""
@@ -236,6 +263,8 @@ class Kernel(Generic[P, R]):
         return WithFault(self, self._call_with_fault)
 
     def _call_with_fault(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Fault]:
+        if self._eager or is_eager():
+            return self._step(args, kwargs, raises=False)
         entry, arrays = self._entry(args, kwargs)
         flat, fault = entry.run(*arrays) if entry.may_fault else (entry.run(*arrays), Fault())
         return entry.outputs(_like_inputs(flat, arrays)), fault
@@ -266,6 +295,13 @@ class Kernel(Generic[P, R]):
                 allowed="a call without a grid",
             )
         recorder = current(self.__name__)
+        if self._eager and not recorder.steps:
+            raise RuleError(
+                "eager.nested",
+                f"kernel '{self.__name__}' is to run step by step, inside a kernel that is recorded",
+                given=f"{self.__name__}.eager",
+                allowed="the outer kernel's eager: what it calls runs step by step as well",
+            )
         if self._target not in (None, recorder.target):
             raise RuleError(
                 "kernel.nested_target",
@@ -290,7 +326,17 @@ class Kernel(Generic[P, R]):
             recorder.kernel_code.pop()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        return self._entries.find((*self._bound, *args), kwargs, self._grid, self.target, self._options, self._axes)
+        entry, arrays = self._entries.find((*self._bound, *args), kwargs, *self._recorded_for)
+        self._check_entry(entry)
+        return entry, arrays
+
+    @property
+    def _recorded_for(self) -> tuple[Any, ...]:
+        """What a recording depends on besides the arguments."""
+        return self._grid, self.target, self._options, self._axes
+
+    def _check_entry(self, entry: Entry) -> None:
+        """Says no where what was recorded is not what was asked for."""
 
     def __repr__(self) -> str:
         grid = f"[{', '.join(map(str, self._grid))}]" if self._grid else ""

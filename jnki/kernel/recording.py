@@ -46,6 +46,7 @@ def record_kernel(
     out_parameters: bool = False,
     dialect: Dialect = LEGACY,
     axes: tuple[str, ...] = (),
+    recorder_of: Callable[..., Recorder] = Recorder,
 ) -> tuple[Program, Any, frozenset[str]]:
     """The program of `function` for these arguments, the structure of its outputs, and the names of its instructions.
 
@@ -57,6 +58,8 @@ def record_kernel(
         dialect: what the kernel is written in. Where that lets a kernel write any parameter, those that it writes and
             does not return are the last outputs.
         axes: of the mesh, along which ranks are counted.
+        recorder_of: makes what records; one that runs the kernel step by step makes a program that is not run again,
+            and so its loops are not looked for.
 
     Raises:
         RuleError: the kernel breaks a rule.
@@ -74,7 +77,7 @@ def record_kernel(
         if dialect.numbers_programs:
             unrolled |= {("grid", axis) for axis in range(len(grid))}
         by_core = dialect.numbers_programs and math.prod(grid) > 1
-        recorder = Recorder(
+        recorder = recorder_of(
             target=target,
             handle=dialect.handle,
             grid=grid,
@@ -125,7 +128,9 @@ def record_kernel(
                 check_allocated_by_hand(block)
             check_lifetimes(block, target)
         body = (*before, *merged(tuple(cores), target))
-        body, buffers = rerolled(body, tuple(recorder.scopes[0].buffers), {a.buffer.name for a in accesses})
+        buffers = tuple(recorder.scopes[0].buffers)
+        if not recorder.steps:
+            body, buffers = rerolled(body, buffers, {a.buffer.name for a in accesses})
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,

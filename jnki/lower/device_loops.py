@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jnki.access.affine import ZERO
 from jnki.access.buffer import Buffer
 from jnki.lower.across import own_ranks
 from jnki.lower.manual_axes import varying_axes, varying_over
@@ -23,7 +22,6 @@ from jnki.lower.plan import local_names, travelling
 from jnki.lower.slabs import accesses_in
 from jnki.memory import DeviceMemory, Fault, Loops
 from jnki.memory.bits import chosen, from_twins, to_twins
-from jnki.memory.sites import NO_SITE, Site, intern
 from jnki.program.program import DeviceLoop, Node, instructions
 
 RunBlock = Callable[[tuple[Node, ...], DeviceMemory, Loops], DeviceMemory]
@@ -103,12 +101,13 @@ def _at_most(
         # In a batch both branches are taken, and a selection is made.
         return lax.cond(runs, another, lambda: carry), None
 
+    head = loop.head
     arrays, state, fault = start
     before = varying_over(axes, (_sent(arrays), state, fault))
-    (sent, state, fault), _ = lax.scan(body, before, length=loop.head.most)
+    (sent, state, fault), _ = lax.scan(body, before, length=head.most)
     arrays = _arrived(sent)
     runs_on = holds(arrays, state, fault, outer)
-    return arrays, fault.or_else(_too_long(loop, runs_on, at))
+    return arrays, fault.or_else(head.too_long(runs_on, at))
 
 
 def _only_if(runs: jax.Array, array: jax.Array) -> jax.Array:
@@ -116,35 +115,6 @@ def _only_if(runs: jax.Array, array: jax.Array) -> jax.Array:
     if not jnp.issubdtype(array.dtype, jnp.floating):
         return array
     return chosen(runs, array, lax.stop_gradient(array))
-
-
-def _too_long(loop: DeviceLoop, runs_on: jax.Array, at: Loops) -> Fault:
-    """The fault of a loop that is not over after as many iterations as there are at most."""
-    most = loop.head.most
-    assert most is not None
-    site = Site(
-        instruction=loop.head.name,
-        operand="",
-        tensor="",
-        axis=0,
-        axis_size=most,
-        size=most,
-        offset=ZERO,
-        index_step=1,
-        row_step=0,
-        signed=True,
-        loops=tuple(symbol for symbol, _ in at.values),
-        unrolled=loop.head.unrolled,
-        location=loop.location,
-        is_bound=True,
-    )
-    zero = jnp.int32(0)
-    return Fault(
-        site=jnp.where(runs_on, jnp.int32(intern(site)), jnp.int32(NO_SITE)),
-        row=zero,
-        index=jnp.where(runs_on, jnp.int32(most), zero),
-        iteration=jnp.where(runs_on, at.iteration(), zero),
-    )
 
 
 def _sent(arrays: tuple[jax.Array, ...]) -> tuple[Any, ...]:

@@ -113,11 +113,9 @@ class Kernel(AnyKernel[P, R]):
             return super()._updates(entry, arrays)
         return unseen
 
-    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
-        entry, arrays = super()._entry(args, kwargs)
+    def _check_entry(self, entry: Entry) -> None:
         if self._schedule:
             _check_schedule(self._schedule, entry.labels, self.__name__)
-        return entry, arrays
 
 
 def _check_schedule(edges: tuple[tuple[str, tuple[str, ...]], ...], labels: frozenset[str], kernel: str) -> None:

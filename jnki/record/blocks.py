@@ -46,6 +46,7 @@ class Blocks:
 
     Attributes:
         unrolled: keys of the loops whose index must be concrete.
+        unrolls_all: whether that is so for every loop, and every axis of the grid.
         scopes: the open blocks, outermost first.
         programs: this instance's index on each axis of the grid.
         no_reorder: how many blocks of `nl.no_reorder` are open.
@@ -55,6 +56,7 @@ class Blocks:
     """
 
     unrolled: frozenset[Any] = frozenset()
+    unrolls_all: bool = False
     scopes: list[Scope] = field(default_factory=lambda: [Scope([], [])])
     programs: dict[int, Index | int] = field(default_factory=dict)
     no_reorder: int = 0
@@ -81,6 +83,10 @@ class Blocks:
         """Whether the loop of this index, or the grid, is being recorded."""
         return symbol in self._open
 
+    def is_unrolled(self, key: Any) -> bool:
+        """Whether the index of this loop, or axis of the grid, is a number."""
+        return self.unrolls_all or key in self.unrolled
+
     # Loops.
 
     @property
@@ -99,7 +105,7 @@ class Blocks:
         Raises:
             NeedsConcrete: an iteration differs from the one before in more than its index.
         """
-        if kind is None or key in self.unrolled or len(values) <= 1:
+        if kind is None or self.is_unrolled(key) or len(values) <= 1:
             name = _loop_name()
             with self.bodies.loop() as body:
                 for number, value in enumerate(values):
@@ -134,6 +140,31 @@ class Blocks:
             RuleError: `device_loop.python_state`, where an iteration differs from the one before in more than its
                 index; `device_loop.no_reorder`.
         """
+        symbol = self._new_on_device(trips, location)
+        scope = yield from self._once_for_all(symbol, index, key, body)
+        return symbol, scope
+
+    @contextmanager
+    def iteration_on_device(self, name: str, number: int, location: Location | None) -> Iterator[None]:
+        """One iteration of a loop that runs on the device, where instructions run when they are recorded.
+
+        Args:
+            name: of the loop's index.
+            location: where the loop stands.
+        """
+        symbol = self._new_on_device(1, location)
+        self._open.append(symbol)
+        finished = False
+        try:
+            with self._iteration(name, number):
+                yield
+            finished = True
+        finally:
+            if not finished:
+                self._abandoned.append(symbol)
+            self._open.remove(symbol)
+
+    def _new_on_device(self, trips: int, location: Location | None) -> Symbol:
         if self.no_reorder:
             raise RuleError(
                 "device_loop.no_reorder",
@@ -143,8 +174,7 @@ class Blocks:
             )
         symbol = self.new_symbol("d", trips)
         self._on_device[symbol] = location
-        scope = yield from self._once_for_all(symbol, index, key, body)
-        return symbol, scope
+        return symbol
 
     def _once_for_all(
         self, symbol: Symbol, index: Callable[[Symbol], Any], key: Any, body: Any = None

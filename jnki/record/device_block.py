@@ -7,12 +7,12 @@ import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.affine import Symbol
-from jnki.errors import RuleError
 from jnki.isa.registers.loop_head import LoopHead
 from jnki.isa.registers.while_loop import WhileLoop
 from jnki.program.program import DeviceLoop, instructions
 from jnki.record.blocks import Scope
 from jnki.record.recorder import Recorder, source_key
+from jnki.record.device_steps import never_ends, while_step_by_step
 from jnki.source import Location, user_location
 
 # How often a loop runs that runs who knows how often: no operand depends on its symbol.
@@ -28,6 +28,9 @@ def while_block(
         body: the function that is the loop's body, if it is one.
     """
     location = user_location()
+    if recorder.steps:
+        yield from while_step_by_step(recorder, condition, given, location)
+        return
     symbol, scope = yield from recorder.on_device(MANY, given, source_key(), location, body)
     head = WhileLoop(condition=condition, **settings(recorder, location))
     append(recorder, symbol, head, scope, location)
@@ -42,13 +45,7 @@ def append(recorder: Recorder, symbol: Symbol, head: LoopHead, scope: Scope, loc
     head.check(recorder.target)
     loop = DeviceLoop(symbol, head, tuple(scope.nodes), tuple(scope.buffers), location)
     if isinstance(head, WhileLoop) and not _changes(loop, head.condition):
-        raise RuleError(
-            "while_loop.condition",
-            "nothing in the body of a while loop changes its condition: it would never end",
-            given=f"register '{head.condition.buffer.name}' is not written",
-            allowed="nisa.register_load or nisa.register_move to it in the body",
-            at=location,
-        )
+        raise never_ends(head.condition, location)
     recorder.scope.nodes.append(loop)
 
 

@@ -16,6 +16,7 @@ from jnki.isa.registers.counted_loop import CountedLoop
 from jnki.isa.registers.register_move import RegisterMove
 from jnki.program.program import Loop, LoopKind
 from jnki.record.device_block import MANY, append, settings, while_block
+from jnki.record.device_steps import counted_step_by_step
 from jnki.record.recorder import Recorder, source_key
 from jnki.record.register import VirtualRegister, new_register
 from jnki.source import Location, user_location
@@ -59,6 +60,13 @@ def counted(
     low, high = _bound(function, "lower", lower), _bound(function, "upper", upper)
     pace = _step(function, step)
     location = user_location()
+    if recorder.steps:
+
+        def numbered(value: int) -> VirtualRegister:
+            return _index(recorder, name, value, location)
+
+        yield from counted_step_by_step(recorder, low, high, pace, numbered, name, location)
+        return
     if isinstance(low, int) and isinstance(high, int):
         yield from _known(recorder, range(low, high, pace), name, location, body)
         return
@@ -82,15 +90,19 @@ def _known(
         return
 
     def index(symbol: Symbol) -> VirtualRegister:
-        register = new_register(recorder, name, frozen=True)
         value = IndexValue(Affine(values.start, ((symbol, values.step),)), (), ())
-        dst = Access.whole(recorder.scope.buffers[-1])
-        recorder.emit(RegisterMove(dst=dst, src=value, location=location))
-        return register
+        return _index(recorder, name, value, location)
 
     symbol, scope = yield from recorder.on_device(len(values), index, source_key(), location, body)
     loop = Loop(symbol, LoopKind.DEVICE, tuple(scope.nodes), tuple(scope.buffers), location)
     recorder.scope.nodes.append(loop)
+
+
+def _index(recorder: Recorder, name: str, value: IndexValue | int, location: Location | None) -> VirtualRegister:
+    """The index of a loop, a register that gets its value here."""
+    register = new_register(recorder, name, frozen=True)
+    recorder.emit(RegisterMove(dst=Access.whole(recorder.scope.buffers[-1]), src=value, location=location))
+    return register
 
 
 def while_loop(recorder: Recorder, init: Any, body: Callable[[Any], Any]) -> None:

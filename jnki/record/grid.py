@@ -24,7 +24,7 @@ def _runs(recorder: Recorder, instance: Callable[[], R], axis: int) -> list[R]:
         return [instance()]
     size, key = recorder.grid[axis], ("grid", axis)
     programs: list[Index | int] = list(range(size))
-    if size > 1 and key not in recorder.unrolled:
+    if size > 1 and not recorder.is_unrolled(key):
         programs = [Index(Affine.of(recorder.new_symbol("pid", size, key)))]
     results = []
     for program in programs:

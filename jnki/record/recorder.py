@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer, Place, Space
@@ -33,6 +35,8 @@ class Recorder(Blocks):
     """What has been recorded so far.
 
     Attributes:
+        steps: whether each instruction runs when it is recorded, so that tensors have values to look at
+            (`jnki.stepping`).
         target, grid: of this recording.
         axes: of the mesh, along which ranks are counted.
         handle: makes the tensors that the kernel holds, of the class that its dialect has.
@@ -47,6 +51,8 @@ class Recorder(Blocks):
         max_trips: how often loops run at most whose bounds are known at run time; None where nobody says.
         whiles: the `while register:` statements that are open.
     """
+
+    steps: ClassVar[bool] = False
 
     target: Target
     grid: tuple[int, ...] = ()
@@ -255,6 +261,33 @@ class Recorder(Blocks):
         """Whether `instruction` is the last one so far that writes to `buffer`."""
         return instruction is not None and self._last_writer.get(buffer.name) is instruction
 
+    def writer_of(self, buffer: Buffer) -> Instruction | None:
+        """The last instruction so far that writes to `buffer`."""
+        return self._last_writer.get(buffer.name)
+
+    # Values, where instructions run when they are recorded.
+
+    def values(self, access: Access) -> np.ndarray:
+        """The elements of an access now, read-only."""
+        raise no_values(access)
+
+    def number(self, access: Access) -> int:
+        """What a register, or another access of one element, holds now."""
+        raise no_values(access)
+
+    def shown(self, access: Access) -> str:
+        """The elements of an access as text for people."""
+        raise no_values(access)
+
+    def failed(self, fault: Any) -> None:
+        """A loop on the device has a fault of its own."""
+        raise TypeError("faults are found when a kernel runs, and not while it is recorded")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there was a fault that is not raised."""
+        return False
+
     def finished_blocks(self, read_outside: set[str]) -> tuple[tuple[Node, ...], ...]:
         """All that was recorded, without the superseded instructions whose tile nobody else uses.
 
@@ -282,6 +315,20 @@ def current(function: str) -> Recorder:
     if recorder is None:
         raise OutsideKernelError(function)
     return recorder
+
+
+def stepping() -> Recorder | None:
+    """The recorder of the kernel that runs step by step here, or None."""
+    recorder = _CURRENT.get()
+    return recorder if recorder is not None and recorder.steps else None
+
+
+def no_values(access: Access) -> TypeError:
+    """The error of somebody who looks at a tensor that has no values."""
+    return TypeError(
+        f"tensor '{access.buffer.name}' has no values while its kernel is recorded; use nl and nisa functions on it, "
+        "or call kernel.eager to look at values"
+    )
 
 
 def is_recording() -> bool:

@@ -9,6 +9,7 @@ from jnki.errors import RuleError
 from jnki.record.blocks import Scope
 from jnki.record.recorder import Recorder, current
 from jnki.record.while_register import holds
+from jnki.source import asked_by_user
 
 
 class VirtualRegister:
@@ -129,7 +130,11 @@ class VirtualRegister:
     __mod__ = __rmod__ = __neg__ = _compute
 
     def __repr__(self) -> str:
-        return f"register '{self.name}'"
+        text = f"register '{self.name}'"
+        is_shown = self._recorder.steps and self._scope.is_open and asked_by_user()
+        if is_shown and self.name in self._recorder.written:
+            return f"{text} = {self._recorder.number(self._access)}"
+        return text
 
 
 def new_register(recorder: Recorder, name: str, *, frozen: bool = False) -> VirtualRegister:

@@ -29,6 +29,8 @@ class _OpenWhile:
 def holds(recorder: Recorder, register: Any) -> bool:
     """What a register says at the head of `while register:`: the body is recorded, or else it has been.
 
+    In a kernel that runs step by step that is whether the register is not 0.
+
     Raises:
         TypeError: it is no plain `while register:`.
         RuleError: `while_loop.condition`, and what `Blocks.on_device` refuses.
@@ -46,9 +48,10 @@ def holds(recorder: Recorder, register: Any) -> bool:
     if any(_is_at(other, frame, position) for other in recorder.whiles):
         recorder.check_finished()
     loop = while_block(recorder, register.access, lambda _: None)
-    recorder.whiles.append(_OpenWhile(frame, position, register, loop))
-    next(loop)
-    return True
+    for _ in loop:
+        recorder.whiles.append(_OpenWhile(frame, position, register, loop))
+        return True
+    return False
 
 
 def _is_at(loop: _OpenWhile, frame: FrameType, position: Position) -> bool:

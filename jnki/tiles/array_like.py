@@ -12,6 +12,7 @@ from jnki.access.partition import par_dim
 from jnki.access.subscript import subscript
 from jnki.dtypes import element_type
 from jnki.errors import RuleError, not_modelled
+from jnki.record.recorder import stepping
 from jnki.tiles.masked import MaskedOperand, is_mask
 from jnki.tiles.tensor import Tensor
 from jnki.tiles.views import broadcast_access, expanded_access, reshaped_access, viewed_access
@@ -92,10 +93,10 @@ class ArrayLike(Tensor):
     def __index__(self) -> int:
         raise _dynamic_control_flow(self)
 
-    __int__ = __index__
-
-    def __float__(self) -> float:
-        raise _dynamic_control_flow(self)
+    def _one(self, by_user: bool, what: str) -> Any:
+        if not by_user or stepping() is None:
+            raise _dynamic_control_flow(self)
+        return super()._one(by_user, what)
 
     def __iter__(self) -> Any:
         raise not_modelled("iterating over a tensor")

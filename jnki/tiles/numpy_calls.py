@@ -61,6 +61,6 @@ def _refusal(function: str, tensor: Any) -> TypeError:
     instead = f"nl.{name} records it" if is_known else "use the functions of nl and nisa"
     at = user_location()
     return TypeError(
-        f"np.{function} is called on {tensor!r}, which has no values while its kernel is recorded: {instead}"
+        f"np.{function} is called on {tensor.describe()}, which has no values while its kernel is recorded: {instead}"
         + (f"\n  at {at.describe()}" if at is not None else "")
     )

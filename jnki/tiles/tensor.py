@@ -8,6 +8,8 @@ handles of the class that the dialect passed in.
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
+
 from jnki.access.access import Access, Dim
 from jnki.access.affine import ZERO
 from jnki.access.buffer import Buffer, Space
@@ -16,14 +18,17 @@ from jnki.dtypes import ElementType
 from jnki.errors import RuleError
 from jnki.isa.instruction import Instruction
 from jnki.record.blocks import Scope
-from jnki.record.recorder import Recorder, current
-from jnki.source import called
+from jnki.record.recorder import Recorder, current, no_values, stepping
+from jnki.source import asked_by_user, called
 from jnki.tiles.numpy_calls import RefusesNumpy
 from jnki.tiles.operator_types import OperatorTypes
 
 
 class Tensor(RefusesNumpy, OperatorTypes):
-    """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type, and no values."""
+    """A tensor in HBM, SBUF or PSUM, or a view of one: a shape and a type.
+
+    It has values only in a kernel that runs step by step, and only for people who look.
+    """
 
     __slots__ = ("_access", "_dtype_is_explicit", "_mask", "_producer", "_scope")
 
@@ -90,13 +95,46 @@ class Tensor(RefusesNumpy, OperatorTypes):
     def _viewed(self, access: Access) -> Self:
         return type(self)(access, self._scope)
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            f"tensor '{self.name}' has no values while its kernel is recorded; use nl and nisa functions on it"
-        )
+    # Values, in a kernel that runs step by step; jnki itself never asks for them.
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The elements now: a copy, read-only.
+
+        Raises:
+            TypeError: the kernel is recorded, and does not run step by step.
+        """
+        recorder = stepping() if asked_by_user() else None
+        if recorder is None:
+            raise no_values(self._access)
+        values = recorder.values(self.access)
+        return values if dtype is None else values.astype(dtype)
+
+    def __float__(self) -> float:
+        return float(self._one(asked_by_user(), "float()"))
+
+    def __int__(self) -> int:
+        return int(self._one(asked_by_user(), "int()"))
+
+    def _one(self, by_user: bool, what: str) -> Any:
+        """The only element.
+
+        Raises:
+            TypeError: there are more, or the kernel is recorded.
+        """
+        recorder = stepping() if by_user else None
+        if recorder is None:
+            raise no_values(self._access)
+        if self.size != 1:
+            raise TypeError(f"{what} takes a tensor of one element, and tensor '{self.name}' is {list(self.shape)}")
+        return recorder.values(self.access).reshape(-1)[0]
+
+    def describe(self) -> str:
+        """The tensor in one line, without values."""
+        return f"tensor '{self.name}' {list(self.shape)} {self._access.dtype} in {self.space}"
 
     def __repr__(self) -> str:
-        return f"tensor '{self.name}' {list(self.shape)} {self._access.dtype} in {self.space}"
+        recorder = stepping() if asked_by_user() and self._scope.is_open else None
+        return self.describe() + (f"\n{recorder.shown(self.access)}" if recorder is not None else "")
 
     __hash__ = object.__hash__
 

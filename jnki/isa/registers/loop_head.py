@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from jnki.access.access import Access
+from jnki.access.affine import ZERO, Affine
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load
 from jnki.isa.registers.rules import check_register
-from jnki.memory import NO_LOOPS, DeviceMemory, Loops
+from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
+from jnki.memory.sites import NO_SITE, Site, intern
+from jnki.source import Location
 from jnki.target import Target
 
 
@@ -61,8 +64,55 @@ class LoopHead(Instruction):
     def told(self, state: Any) -> jax.Array:
         """What a fault tells of the iteration."""
 
+    def too_long(self, runs_on: jax.Array, at: Loops) -> Fault:
+        """The fault of a loop that is not over after as many iterations as there are at most.
+
+        Args:
+            runs_on: whether there is another one then, as a boolean.
+        """
+        return too_long(self.name, self.most or 0, runs_on, at, self.unrolled, self.location)
+
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         raise TypeError(f"the head of a {self.kind} runs with the loop's body, not by itself")
+
+
+def too_long(
+    loop: str,
+    most: int,
+    runs_on: jax.Array,
+    at: Loops,
+    unrolled: tuple[tuple[int, str, int | Affine], ...],
+    location: Location | None,
+) -> Fault:
+    """The fault of a loop that runs on after `most` iterations.
+
+    Args:
+        loop: name of its head.
+        unrolled: the iterations of unrolled loops around it, as a fault's `Site` has them.
+    """
+    site = Site(
+        instruction=loop,
+        operand="",
+        tensor="",
+        axis=0,
+        axis_size=most,
+        size=most,
+        offset=ZERO,
+        index_step=1,
+        row_step=0,
+        signed=True,
+        loops=tuple(symbol for symbol, _ in at.values),
+        unrolled=unrolled,
+        location=location,
+        is_bound=True,
+    )
+    zero = jnp.int32(0)
+    return Fault(
+        site=jnp.where(runs_on, jnp.int32(intern(site)), jnp.int32(NO_SITE)),
+        row=zero,
+        index=jnp.where(runs_on, jnp.int32(most), zero),
+        iteration=jnp.where(runs_on, at.iteration(), zero),
+    )
 
 
 def number_in(memory: DeviceMemory, value: Access | int) -> jax.Array:
