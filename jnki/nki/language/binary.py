@@ -61,8 +61,8 @@ divide = _operator("divide", "`x / y`; of two integers it is a float32, unless `
 maximum = _operator("maximum", "The larger one of `x` and `y`.")
 minimum = _operator("minimum", "The smaller one of `x` and `y`.")
 power = _operator("power", "`x` to the power of `y`.")
-abs_max = _operator("abs_max", "The larger one of `abs(x)` and `abs(y)`.")
-abs_min = _operator("abs_min", "The smaller one of `abs(x)` and `abs(y)`.")
+abs_max = _operator("abs_max", "Whichever of `x` and `y` is farther from 0; `y` where both are as far.")
+abs_min = _operator("abs_min", "Whichever of `x` and `y` is nearer to 0; `y` where both are as near.")
 
 mod = _remainder("mod", "What is left of `x / y` rounded down: it has the sign of `y`, as Python's `%`.")
 fmod = _remainder("fmod", "What is left of `x / y` rounded towards zero: it has the sign of `x`.")
