@@ -159,6 +159,11 @@ class _Walk:
             self.names.append(_unique(name, self.names))
             self.arrays.append(value)
             return "array", next
+        if kind.__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
+            raise TypeError(
+                f"argument '{spoken}' of {_named(self.kernel)} is a torch tensor, and jnki takes NumPy and JAX arrays: "
+                f"pass {spoken}.detach().cpu().numpy(), or jax.dlpack.from_dlpack({spoken})"
+            )
         if kind in (dict, collections.OrderedDict, collections.defaultdict):
             return self._take_dict(value, name, spoken)
         if kind in (list, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):

@@ -30,8 +30,8 @@ def is_eager() -> bool:
 def eager() -> Iterator[None]:
     """Inside, every kernel that is called runs step by step, as `kernel.eager` does.
 
-        with jnki.eager():
-            kernel(x)
+    with jnki.eager():
+        kernel(x)
     """
     token = _CHOSEN.set(True)
     try:

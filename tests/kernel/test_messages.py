@@ -114,3 +114,10 @@ def test_a_list_that_is_loaded():
 
     with pytest.raises(ValueError, match=r"(?s)'src' of 'nl\.load'.*a list is an argument of the kernel as np\.ar"):
         kernel(X, [1.0, 2.0])
+
+
+def test_a_torch_tensor_says_how_to_pass_it():
+    kind = type("Tensor", (), {"__module__": "torch", "detach": lambda self: self})
+    (text,) = refused(TypeError, kind(), 1.0)
+    assert text.startswith("argument 'x' of kernel 'scaled' is a torch tensor, and jnki takes NumPy and JAX arrays")
+    assert "x.detach().cpu().numpy()" in text
