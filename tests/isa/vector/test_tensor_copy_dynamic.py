@@ -165,21 +165,32 @@ def test_rules(changes, text):
     assert str(caught.value).startswith(text)
 
 
-def test_other_instructions_refuse_a_dynamic_index_and_what_is_not_modelled_says_so():
+def test_other_instructions_take_a_dynamic_index_too():
+    @nki.jit
+    def kernel(x, offsets):
+        out = nl.ndarray((4, 3), dtype=x.dtype, buffer=nl.shared_hbm)
+        tile, at = nl.load(x), nl.load(offsets)
+        p, f = nl.arange(4)[:, None], nl.arange(3)[None, :]
+        nl.store(out, nl.add(tile[p, 1, at[0, 0] + f], 1.0))
+        return out
+
+    for start in (0, 2):
+        np.testing.assert_array_equal(kernel(X, np.array([[start]], np.int32)), X[:, 1, start : start + 3] + 1)
+
+
+def test_what_is_not_modelled_says_so():
     @nki.jit
     def kernel(x, offsets, way):
         tile, at = nl.load(x), nl.load(offsets)
         p, f = nl.arange(4)[:, None], nl.arange(3)[None, :]
-        if way == "add":
-            nl.add(tile[p, 1, at[0, 0] + f], 1.0)
-        elif way == "beyond":
+        if way == "beyond":
             nisa.tensor_copy_dynamic_src(tile[p, 1, at[0, 0] + f - 1])
         elif way == "dtype":
             nisa.tensor_copy_dynamic_dst(dst=tile[p, 1, at[0, 0]], src=tile[p, 1, 0], dtype=nl.bfloat16)
         else:
             nisa.tensor_copy_dynamic_src(x[p, 1, at[0, 0] + f])
 
-    for way in ("add", "beyond", "hbm"):
+    for way in ("beyond", "hbm"):
         with pytest.raises(NotImplementedError):
             kernel(X, np.zeros((1, 1), np.int32), way)
     with pytest.raises(RuleError, match="tensor_copy_dynamic_dst.dtype: tensor_copy_dynamic_dst: 'dtype' is not that"):
