@@ -28,8 +28,8 @@ nl, nisa = nki.language, nki.isa
 
 ROOT = pathlib.Path(__file__).parents[2]
 # The others are about transformations, and call kernels under them only.
-EXAMPLES = ("causal_attention", "copy_tensor", "free_axis_transpose", "gather_scatter", "layer_norm", "max_pooling")
-EXAMPLES += ("random_batch", "rms_norm", "softmax", "strided_access", "tiled_matmul")
+EXAMPLES = ("causal_attention", "copy_tensor", "free_axis_transpose", "gather_scatter", "max_pooling")
+EXAMPLES += ("rms_norm", "softmax", "strided_access", "tiled_matmul")
 
 X = np.arange(24, dtype=np.float32).reshape(4, 6)
 
@@ -121,7 +121,7 @@ def test_what_supersedes_an_instruction_counts_once():
         tile, sums = nl.ndarray((4, 6), nl.float32, buffer=nl.sbuf), nl.zeros((4, 1), nl.float32)
         loaded = nl.load(x)
         settings = {"op": np.square, "reduce_op": np.add}
-        nisa.activation(data=loaded, reduce_cmd=nisa.reduce_cmd.reset, **settings)
+        nisa.activation(data=loaded, reduce_cmd=nisa.reduce_cmd.reset_reduce, **settings)
         tile[...] = nisa.activation(data=loaded, reduce_cmd=nisa.reduce_cmd.reduce, reduce_res=sums, **settings)
         nl.store(out[:, 0:6], tile)
         nl.store(out[:, 6:7], sums)
@@ -276,7 +276,7 @@ def test_a_print_on_the_device_is_in_its_place(capfd):
 @each_dialect
 def test_where_a_kernel_is_recorded_there_are_no_values(dialect):
     for look in (np.asarray, float):
-        with pytest.raises((TypeError, RuleError), match="while the? ?(its )?kernel is recorded|is not known while"):
+        with pytest.raises((TypeError, RuleError), match="(has no values|is not known) while (its|the) kernel is recorded"):
             looking(look)[dialect](X)
 
 
@@ -448,14 +448,11 @@ def test_a_loop_on_the_device_that_is_too_long():
     def kernel(x):
         left = cisa.register_alloc(1)
 
-        def body(register):
+        def again(register):
+            cisa.register_move(register, 1)
             return register
 
-        def again(register):
-            cisa.register_move(left, 1)
-            return left
-
-        (cl.while_loop(left, again))
+        cl.while_loop(left, again)
         return x
 
     errors = []
@@ -507,8 +504,9 @@ def test_traced_arrays_are_refused():
     for transformed in (jax.jit(doubled.eager), jax.vmap(doubled.eager), jax.grad(lambda x: doubled.eager(x).sum())):
         with pytest.raises(RuleError, match=re.escape("eager.traced: kernel 'doubled' runs step by step")):
             transformed(jnp.asarray(X)[None] if transformed.__name__ == "eager" else jnp.asarray(X))
+    concrete = jnp.asarray(X)
     with pytest.raises(RuleError, match="given:   a call inside of jax.jit"):
-        jax.jit(lambda: doubled.eager(jnp.asarray(X)))()
+        jax.jit(lambda: doubled.eager(concrete))()
     with pytest.raises(RuleError, match="ShapeDtypeStruct, which has no values"):
         doubled.eager(jax.ShapeDtypeStruct((4, 6), jnp.float32))
 
