@@ -16,10 +16,10 @@ import jnki
 from jnki import FaultError, RuleError, serve
 from jnki.neuronxcc import nki
 from jnki.neuronxcc.nki.typing import mutable_tensor
+from jnki.nki import isa as cisa
 from jnki.nki import jit as current_jit
 from jnki.nki import language as cl
 from jnki.nki import simulate
-from jnki.nki import isa as cisa
 from jnki.stepping.kinds import compiled
 from tests.nki.pairs import PAIRS
 from tests.stepping import bits, check_both, every_call_both_ways
@@ -276,7 +276,9 @@ def test_a_print_on_the_device_is_in_its_place(capfd):
 @each_dialect
 def test_where_a_kernel_is_recorded_there_are_no_values(dialect):
     for look in (np.asarray, float):
-        with pytest.raises((TypeError, RuleError), match="(has no values|is not known) while (its|the) kernel is recorded"):
+        with pytest.raises(
+            (TypeError, RuleError), match="(has no values|is not known) while (its|the) kernel is recorded"
+        ):
             looking(look)[dialect](X)
 
 
@@ -289,7 +291,9 @@ def test_python_does_not_decide_by_values():
 
 
 def test_several_elements_are_no_number():
-    with pytest.raises(TypeError, match=re.escape("float() takes a tensor of one element, and tensor 'tile' is [2, 6]")):
+    with pytest.raises(
+        TypeError, match=re.escape("float() takes a tensor of one element, and tensor 'tile' is [2, 6]")
+    ):
         seen(float)
 
 
