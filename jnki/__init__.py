@@ -2,7 +2,8 @@
 
 The functional interface is here: `DeviceMemory`, references `hbm`, `sbuf`, `psum`, and one function per instruction.
 Kernels come through a dialect: `jnki.neuronxcc.nki`, or the unmodified script under `python -m jnki`. What concerns
-all of them is here too: `use_target`, `use_fault_policy`, `eager`, `with_backward`, and the errors `RuleError`, `FaultError`.
+all of them is here too: `use_target`, `use_fault_policy`, `eager`, `with_backward`, and the errors `RuleError` and
+`FaultError`.
 
 Names are loaded when they are first used, so that `import jnki` alone does not import JAX.
 """

@@ -11,8 +11,8 @@ from jnki.isa.registers.loop_head import LoopHead
 from jnki.isa.registers.while_loop import WhileLoop
 from jnki.program.program import DeviceLoop, instructions
 from jnki.record.blocks import Scope
-from jnki.record.recorder import Recorder, source_key
 from jnki.record.device_steps import never_ends, while_step_by_step
+from jnki.record.recorder import Recorder, source_key
 from jnki.source import Location, user_location
 
 # How often a loop runs that runs who knows how often: no operand depends on its symbol.

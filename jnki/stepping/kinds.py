@@ -138,13 +138,7 @@ def run_step(step: Step, old: tuple[Any, ...], arrays: tuple[Any, ...], overwrit
     """
     keeping, overwriting = compiled(step.kind)
     numbers = np.array(step.numbers, np.int32) if step.numbers else None
-    try:
-        written, fault = (overwriting if overwrite else keeping)(numbers, old, arrays)
-    except NotImplementedError:
-        # Of a place that is known more is modelled than of one that is a number.
-        if not step.numbers:
-            raise
-        return run_step(Step(step.instruction, movable=False), old, arrays, overwrite)
+    written, fault = (overwriting if overwrite else keeping)(numbers, old, arrays)
     return written, fault
 
 

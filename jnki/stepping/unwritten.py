@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jnki.access.access import Access
