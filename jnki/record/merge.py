@@ -14,17 +14,15 @@ the same there, line by line, and use common places of a tensor, they go in step
 What depends on it is a finding (`jnki.analysis.races`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
-from math import inf
 
-from jnki.access.access import Access
-from jnki.access.buffer import Space
 from jnki.errors import RuleError, not_modelled
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
-from jnki.program.program import DeviceLoop, Loop, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node
 from jnki.program.segments import Segment, Wait, segments, with_index
+from jnki.record.common_places import have_common_places
 from jnki.record.joined_loops import joined, told
 from jnki.target import Target
 
@@ -54,62 +52,13 @@ def merged(cores: tuple[tuple[Node, ...], ...], target: Target, *, in_step: bool
 
 def _side_by_side(one: tuple[Node, ...], other: tuple[Node, ...]) -> tuple[Node, ...]:
     """What both do without waiting."""
-    if len(one) == len(other) and all(map(_same_line, one, other)) and _common_places(one, other):
+    if len(one) == len(other) and all(map(_same_line, one, other)) and have_common_places(one, other):
         return tuple(node for pair in zip(one, other) for node in pair)
     return (*one, *other)
 
 
 def _same_line(one: Node, other: Node) -> bool:
     return type(one) is type(other) and one.location == other.location
-
-
-def _common_places(one: tuple[Node, ...], other: tuple[Node, ...]) -> bool:
-    """Whether one of them may write, in HBM, between the first and the last place that the other one uses."""
-    mine, theirs = _spans(one), _spans(other)
-    for name in mine.keys() & theirs.keys():
-        for (start, end), (first, last) in (
-            (mine[name].written, theirs[name].used),
-            (mine[name].used, theirs[name].written),
-        ):
-            if start <= last and first <= end:
-                return True
-    return False
-
-
-@dataclass
-class _Spans:
-    """From the first to the last byte of a tensor that are written, and that are used at all."""
-
-    written: tuple[float, float] = (inf, -inf)
-    used: tuple[float, float] = (inf, -inf)
-
-
-def _spans(nodes: tuple[Node, ...]) -> dict[str, _Spans]:
-    found: dict[str, _Spans] = {}
-    for instruction in instructions(nodes):
-        for access, is_write in (
-            *((a, True) for a in instruction.written()),
-            *((a, False) for a in instruction.reads()),
-        ):
-            if access.buffer.space is Space.HBM:
-                spans, reach = found.setdefault(access.buffer.name, _Spans()), _reach(access)
-                spans.used = _around(spans.used, reach)
-                if is_write:
-                    spans.written = _around(spans.written, reach)
-    return found
-
-
-def _reach(access: Access) -> tuple[float, float]:
-    if access.symbols or access.indirect is not None:
-        return -inf, inf
-    start, size = access.offset.constant, access.dtype.size_bytes
-    steps = [dim.step * (dim.count - 1) for dim in access.dims]
-    first, last = (start + sum(toward(0, step) for step in steps) for toward in (min, max))
-    return first * size, (last + 1) * size - 1
-
-
-def _around(span: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    return min(span[0], other[0]), max(span[1], other[1])
 
 
 def _met(one: Wait | None, other: Wait | None, target: Target, in_step: bool) -> tuple[Node, ...]:
