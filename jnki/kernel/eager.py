@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jnki.access.buffer import Space
 from jnki.errors import RuleError
@@ -67,8 +68,13 @@ def _traced(kernel: str, given: str) -> RuleError:
 
 
 def memory_of(arguments: Arguments) -> dict[tuple[Space, str], Any]:
-    """What a kernel's memory holds at the start: its array arguments, as JAX arrays of their own."""
+    """What a kernel's memory holds at the start: its array arguments, as JAX arrays of their own on one device."""
     return {
-        (Space.HBM, name): jnp.array(array, spec.dtype.storage)
+        (Space.HBM, name): jnp.array(_on_one_device(array), spec.dtype.storage)
         for name, array, spec in zip(arguments.names, arguments.arrays, arguments.specs)
     }
+
+
+def _on_one_device(array: Any) -> Any:
+    is_spread = isinstance(array, jax.Array) and len(array.sharding.device_set) > 1
+    return np.asarray(array) if is_spread else array

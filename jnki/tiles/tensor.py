@@ -102,10 +102,13 @@ class Tensor(RefusesNumpy, OperatorTypes):
 
         Raises:
             TypeError: the kernel is recorded, and does not run step by step.
+            ValueError: `copy` is False.
         """
         recorder = stepping() if asked_by_user() else None
         if recorder is None:
             raise no_values(self._access)
+        if copy is False:
+            raise ValueError(f"the values of tensor '{self.name}' are a copy, and copy=False asks for none")
         values = recorder.values(self.access)
         return values if dtype is None else values.astype(dtype)
 

@@ -36,6 +36,16 @@ def update(x: mutable_tensor, rows):
     return x
 
 
+def step_by_step():
+    """On arrays that are spread over devices, kernels run on one of them."""
+    for kind in AxisType.Auto, AxisType.Explicit:
+        mesh = jax.make_mesh((4,), ("x",), axis_types=(kind,))
+        spread = jax.device_put(X, NamedSharding(mesh, PartitionSpec("x")))
+        same(tiles.eager(spread), tiles(X))
+        with jax.set_mesh(mesh):
+            same(tiles.eager(spread), tiles(X))
+
+
 def same(found, expected):
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 

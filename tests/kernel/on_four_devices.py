@@ -8,6 +8,7 @@ from tests.kernel import explicit_mesh, sharded
 # The last sets the mesh as the context of whatever follows it.
 PARTS = {
     "sharded": sharded.main,
+    "step by step": explicit_mesh.step_by_step,
     "explicit": lambda: explicit_mesh.main(in_context=False),
     "explicit in a context": lambda: explicit_mesh.main(in_context=True),
 }

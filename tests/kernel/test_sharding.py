@@ -19,6 +19,6 @@ def test_kernels_over_four_devices():
     done = subprocess.run(whole, cwd=root, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     verdicts = json.loads(done.stdout)
-    assert list(verdicts) == ["sharded", "explicit", "explicit in a context"]
+    assert list(verdicts) == ["sharded", "step by step", "explicit", "explicit in a context"]
     for name, verdict in verdicts.items():
         assert verdict == "ok", f"{name}\n{verdict[-4000:]}"
