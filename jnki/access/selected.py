@@ -104,7 +104,15 @@ def storage_pattern(
     Raises:
         RuleError: `ap.*` or `dma_copy.*`, for a pattern that the hardware cannot express.
     """
-    start = access.offset.constant * access.dtype.size_bytes // buffer.dtype.size_bytes + (offset or 0)
+    start_bytes = access.offset.constant * access.dtype.size_bytes
+    if start_bytes % buffer.dtype.size_bytes:
+        raise RuleError(
+            "view.divisible",
+            f"ap: the view of tensor '{buffer.name}' starts between two elements of {buffer.dtype}",
+            given=f"byte {start_bytes}",
+            allowed=f"a start that {buffer.dtype.size_bytes} bytes divide",
+        )
+    start = start_bytes // buffer.dtype.size_bytes + (offset or 0)
     if scalar_offset is None and vector_offset is None:
         return _in_partitions(hardware_pattern(buffer, pattern, start))
     _direct(access, "ap")

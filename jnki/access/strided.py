@@ -269,7 +269,7 @@ def reshape(access: Access, shape: Sequence[int]) -> Access:
             allowed="a shape with the same dimension 0",
         )
     start = 1 if frozen(access) else 0
-    dims = reshaped_dims(access.dims[start:], sizes[start:])
+    dims = _reshaped(access.dims[start:], sizes[start:])
     if dims is None:
         raise RuleError(
             "view.contiguous",
@@ -291,7 +291,7 @@ def resolved(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
     return tuple(sizes) if all(n >= 0 for n in sizes) and math.prod(sizes) == size else None
 
 
-def reshaped_dims(old: tuple[Dim, ...], shape: tuple[int, ...]) -> tuple[Dim, ...] | None:
+def _reshaped(old: tuple[Dim, ...], shape: tuple[int, ...]) -> tuple[Dim, ...] | None:
     """Dims of `shape` that walk what `old` walk; None where no steps do."""
     rest: list[Dim] = []
     for dim in old:

@@ -101,3 +101,12 @@ def test_a_column_outside_is_an_error():
 
     with pytest.raises(nisa.NkiValidationError, match="leaves tensor|out-of-bound access"):
         kernel(X)
+
+
+def test_a_pattern_of_another_type_starts_at_one_of_its_elements():
+    t = tensor((4, 8), "uint8")
+    assert t[:, 4:].ap([[2, 4], [1, 1]], dtype="float32").offset == 1
+    with pytest.raises(
+        RuleError, match=r"view\.divisible: ap: the view of tensor 't' starts between two elements of float32"
+    ):
+        t[:, 1:].ap([[2, 4], [1, 1]], dtype="float32")
