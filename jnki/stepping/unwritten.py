@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jnki.access.access import Access
+from jnki.access.byte_map import places_in
 from jnki.dtypes import ElementType, unwritten
 from jnki.isa.instruction import Instruction
 from jnki.memory import NO_LOOPS
@@ -32,7 +33,7 @@ def unwritten_elements(access: Access, values: np.ndarray, writers: Iterable[Ins
         for operand in instruction.written():
             if operand.buffer.name == access.buffer.name:
                 _mark_written(written, operand, instruction)
-    return marked & ~_places(written, access).all(axis=-1)
+    return marked & ~places_in(written, access).all(axis=-1)
 
 
 def _mark_written(written: np.ndarray, operand: Access, instruction: Instruction) -> None:
@@ -43,17 +44,8 @@ def _mark_written(written: np.ndarray, operand: Access, instruction: Instruction
         if not instruction.mask.fits(operand.shape):
             return
         mask = np.asarray(instruction.mask.evaluate(operand.shape, NO_LOOPS))[..., None]
-    places = _places(written, operand)
+    places = places_in(written, operand)
     places[...] = places | mask
-
-
-def _places(flat: np.ndarray, access: Access) -> np.ndarray:
-    """One boolean for each byte of an access, as a view of those of its buffer."""
-    size = access.dtype.size_bytes
-    start = access.offset.constant * size
-    shape = (*access.shape, size)
-    strides = (*(dim.step * size for dim in access.dims), 1)
-    return np.lib.stride_tricks.as_strided(flat[start:], shape, strides)
 
 
 def _is_mark(values: np.ndarray, dtype: ElementType) -> np.ndarray:
