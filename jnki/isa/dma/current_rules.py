@@ -3,11 +3,15 @@
 Clause numbers are those of docs/isa/dma/dma_copy.md; its section "The current dialect" has what differs.
 """
 
+from typing import Any
+
 from jnki.access.access import Access, Indirect
 from jnki.access.buffer import Space
+from jnki.errors import RuleError
 from jnki.isa.enums import dge_mode as DgeMode
 from jnki.isa.enums import engine as Engine
 from jnki.isa.instruction import Instruction
+from jnki.source import Location
 from jnki.target import Target
 
 _BATCH = 128
@@ -151,15 +155,25 @@ def check_queue(instruction: Instruction, engine: Engine, priority: int | None, 
             given=f"engine.{getattr(engine, 'name', engine)} with dge_mode.{mode.name}",
             allowed="engine.sync or engine.scalar with dge_mode.hwdge, or engine.unknown",
         )
+    check_priority(instruction.name, priority, target, instruction.location)
+
+
+def check_priority(function: str, priority: Any, target: Target, at: Location | None = None) -> None:
+    """The priority of a DMA is one that the target has.
+
+    Raises:
+        RuleError: `<function>.priority`.
+    """
     count = target.dma_priority_count
     if priority is None:
         return
     if count is None or isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority < count:
-        raise instruction.error(
-            f"{instruction.name}.priority",
-            "there is no such priority",
+        raise RuleError(
+            f"{function}.priority",
+            f"{function}: there is no such priority",
             given=f"{priority!r} on {target.name}",
             allowed="None" if count is None else f"None, or 0 to {count - 1}",
+            at=at,
         )
 
 

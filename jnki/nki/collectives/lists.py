@@ -5,9 +5,9 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.buffer import Space
 from jnki.errors import RuleError, not_modelled
+from jnki.isa.dma.current_rules import check_priority
 from jnki.isa.instruction import Instruction
 from jnki.nki.isa.instruction import operand, recorded
-from jnki.nki.isa.rules import check_priority
 from jnki.record.recorder import Recorder, current
 
 
@@ -22,7 +22,7 @@ def start(function: str, priority: Any) -> Recorder:
     recorder = current(f"ncc.{function}")
     if recorder.grid and max(recorder.grid) > 1:
         raise not_modelled(f"nki.collectives.{function} in a kernel on {max(recorder.grid)} cores")
-    check_priority(function, priority)
+    check_priority(function, priority, recorder.target)
     return recorder
 
 

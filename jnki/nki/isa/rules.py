@@ -1,7 +1,6 @@
 """Rules whose public text is known: it is told in those words."""
 
 import math
-from typing import Any
 
 from jnki.access.access import Access
 from jnki.access.buffer import Space
@@ -55,23 +54,4 @@ def check_counts(function: str, **operands: Access) -> None:
             + ", ".join(f"{name}={sizes[name]}" for name in reversed(sizes)),
             given=", ".join(f"{name} {list(access.shape)}" for name, access in operands.items()),
             allowed="equal element counts",
-        )
-
-
-def check_priority(function: str, priority: Any) -> None:
-    """The priority of a DMA is one that the target has.
-
-    Raises:
-        RuleError: `<function>.priority`.
-    """
-    count = current(f"nisa.{function}").target.dma_priority_count
-    if priority is None:
-        return
-    if count is None or isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority < count:
-        target = current(f"nisa.{function}").target
-        raise RuleError(
-            f"{function}.priority",
-            f"{function}: there is no such priority",
-            given=f"{priority!r} on {target.name}",
-            allowed="None" if count is None else f"None, or 0 to {count - 1}",
         )

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from jnki.dialects.naming import named, public
 from jnki.isa.promotion import of_scalar, promote
-from jnki.nki.language.dtypes import type_named
+from jnki.nki.language.dtypes import wished_type
 from jnki.tiles import compute, elementwise
 from jnki.tiles.tensor import Tensor
 
@@ -30,7 +30,7 @@ def _operator(op: str, summary: str, *, keeps_type: bool = False) -> Binary:
             dtype: element type of the result; by default the types of `x` and `y` promoted.
         """
         result = promote(*(_type_of(each) for each in (x, y))) if keeps_type and dtype is None else None
-        return compute.binary(op, x, y, dtype=None if dtype is None else type_named(dtype), result=result)
+        return compute.binary(op, x, y, dtype=wished_type(dtype), result=result)
 
     return public(function, op, summary)
 
@@ -49,7 +49,7 @@ def _remainder(function_name: str, summary: str) -> Binary:
             x, y: tiles or numbers, one of them at least a tile.
             dtype: element type of the result; by default the types of `x` and `y` promoted. Arithmetic is in float32.
         """
-        return elementwise.remainder(function_name, x, y, dtype=None if dtype is None else type_named(dtype))
+        return elementwise.remainder(function_name, x, y, dtype=wished_type(dtype))
 
     return public(function, function_name, summary)
 

@@ -43,6 +43,15 @@ def type_named(dtype: Any) -> ElementType:
     return element_type(str(dtype) if isinstance(dtype, DType) else dtype, dtypes.EVERY)
 
 
+def wished_type(dtype: Any) -> ElementType | None:
+    """What a `dtype=` argument asks for; None where it is left out.
+
+    Raises:
+        TypeError: as `type_named`.
+    """
+    return None if dtype is None else type_named(dtype)
+
+
 bool_ = _BY_NAME["bool"]
 int8 = _BY_NAME["int8"]
 int16 = _BY_NAME["int16"]

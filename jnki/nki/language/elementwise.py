@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from jnki.dialects.naming import named, public
-from jnki.nki.language.dtypes import type_named
+from jnki.nki.language.dtypes import wished_type
 from jnki.tiles import compute, elementwise
 
 
@@ -11,10 +11,6 @@ class Unary(Protocol):
     """A function of each element of a tile."""
 
     def __call__(self, x: Any, dtype: Any = None) -> Any: ...
-
-
-def _kind(dtype: Any) -> Any:
-    return None if dtype is None else type_named(dtype)
 
 
 def _activation(op: str, summary: str) -> Unary:
@@ -27,7 +23,7 @@ def _activation(op: str, summary: str) -> Unary:
             x: a tile in SBUF or PSUM.
             dtype: element type of the result; that of `x` by default. Arithmetic is in float32.
         """
-        return elementwise.activation(op, x, dtype=_kind(dtype))
+        return elementwise.activation(op, x, dtype=wished_type(dtype))
 
     return public(function, op, summary)
 
@@ -42,7 +38,7 @@ def _composed(op: str, summary: str) -> Unary:
             x: a tile in SBUF or PSUM.
             dtype: element type of the result; that of `x` by default. Arithmetic is in float32.
         """
-        return elementwise.language_function(op, x, dtype=_kind(dtype))
+        return elementwise.language_function(op, x, dtype=wished_type(dtype))
 
     return public(function, op, summary)
 
@@ -81,21 +77,21 @@ trunc = _composed("trunc", "The integer part of `x`: rounded towards zero.")
 @named("reciprocal")
 def reciprocal(x: Any, dtype: Any = None) -> Any:
     """One over `x`, on the Vector Engine."""
-    return elementwise.reciprocal(x, dtype=_kind(dtype))
+    return elementwise.reciprocal(x, dtype=wished_type(dtype))
 
 
 def negative(x: Any, dtype: Any = None) -> Any:
     """`-x`, in float32."""
-    return compute.negative(x, dtype=_kind(dtype))
+    return compute.negative(x, dtype=wished_type(dtype))
 
 
 @named("invert")
 def invert(x: Any, dtype: Any = None) -> Any:
     """Every bit of an integer tile the other way."""
-    return compute.unary_alu("invert", x, dtype=_kind(dtype))
+    return compute.unary_alu("invert", x, dtype=wished_type(dtype))
 
 
 @named("logical_not")
 def logical_not(x: Any, dtype: Any = None) -> Any:
     """1 where `x` is zero, else 0, in the type of `x` unless `dtype` says."""
-    return compute.unary_alu("logical_not", x, dtype=_kind(dtype))
+    return compute.unary_alu("logical_not", x, dtype=wished_type(dtype))

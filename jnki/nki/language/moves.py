@@ -6,18 +6,14 @@ from typing import Any
 from jnki.access import strided
 from jnki.dialects.naming import named
 from jnki.errors import RuleError
-from jnki.nki.language.dtypes import type_named
+from jnki.nki.language.dtypes import wished_type
 from jnki.tiles import elementwise, gathering, matrix, moves, normalization
 from jnki.tiles.tensor import as_tensor
 
 
-def _kind(dtype: Any) -> Any:
-    return None if dtype is None else type_named(dtype)
-
-
 def load(src: Any, dtype: Any = None) -> Any:
     """A new SBUF tile with the elements of an HBM tensor `[P, F...]`, of its type unless `dtype` says."""
-    return moves.load(src, dtype=_kind(dtype))
+    return moves.load(src, dtype=wished_type(dtype))
 
 
 def store(dst: Any, value: Any) -> None:
@@ -39,18 +35,18 @@ def store(dst: Any, value: Any) -> None:
 
 def load_transpose2d(src: Any, dtype: Any = None) -> Any:
     """A new SBUF tile `[F, P]` with the elements of an HBM tensor `[P, F]`."""
-    return moves.load_transpose2d(src, dtype=_kind(dtype))
+    return moves.load_transpose2d(src, dtype=wished_type(dtype))
 
 
 @named("copy")
 def copy(x: Any, dtype: Any = None) -> Any:
     """A new SBUF tile with the elements of a tile in SBUF or PSUM."""
-    return moves.copy(x, dtype=_kind(dtype))
+    return moves.copy(x, dtype=wished_type(dtype))
 
 
 def transpose(x: Any, dtype: Any = None) -> Any:
     """A new tile `[F, P]` with the elements of a two-dimensional tile."""
-    return matrix.transpose(x, dtype=_kind(dtype))
+    return matrix.transpose(x, dtype=wished_type(dtype))
 
 
 def matmul(x: Any, y: Any, transpose_x: bool = False) -> Any:
@@ -77,7 +73,7 @@ def gather_flattened(data: Any, indices: Any, axis: int = 0, dtype: Any = None) 
     """
     if axis != 0:
         raise NotImplementedError(f"jnki does not model nl.gather_flattened along axis {axis} yet")
-    return gathering.gather_flattened(data, indices, dtype=_kind(dtype))
+    return gathering.gather_flattened(data, indices, dtype=wished_type(dtype))
 
 
 def broadcast_to(x: Any, shape: Sequence[int], dtype: Any = None) -> Any:
@@ -103,12 +99,12 @@ def expand_dims(x: Any, axis: int) -> Any:
 
 def where(condition: Any, x: Any, y: Any, dtype: Any = None) -> Any:
     """Elements of `x` where `condition` is not zero, else of `y`."""
-    return elementwise.select(condition, x, y, dtype=_kind(dtype))
+    return elementwise.select(condition, x, y, dtype=wished_type(dtype))
 
 
 def softmax(x: Any, axis: int | Sequence[int] = -1, dtype: Any = None) -> Any:
     """`exp(x - max(x)) / sum(exp(x - max(x)))` along free axes."""
-    return normalization.softmax(x, axis, dtype=_kind(dtype))
+    return normalization.softmax(x, axis, dtype=wished_type(dtype))
 
 
 def rms_norm(
@@ -131,4 +127,6 @@ def rms_norm(
         dtype: element type of the result; that of `x` by default.
         compute_dtype: element type of the tiles in between.
     """
-    return normalization.rms_norm(x, w, axis, n, epsilon, dtype=_kind(dtype), compute_dtype=_kind(compute_dtype))
+    return normalization.rms_norm(
+        x, w, axis, n, epsilon, dtype=wished_type(dtype), compute_dtype=wished_type(compute_dtype)
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jnki.errors import RuleError
-from jnki.nki.language.dtypes import type_named
+from jnki.nki.language.dtypes import type_named, wished_type
 from jnki.nki.language.memory import MemoryRegion, region, sbuf
 from jnki.tiles import random
 from jnki.tiles.tensor import as_tensor
@@ -44,4 +44,4 @@ def dropout(x: Any, rate: Any, dtype: Any = None) -> Any:
         rate: the probability of a zero: a number from 0 to 1, or a tile of one element, or of one for each partition.
         dtype: element type of the result; that of `x` by default.
     """
-    return random.dropout(x, rate, one_for_all=True, dtype=None if dtype is None else type_named(dtype))
+    return random.dropout(x, rate, one_for_all=True, dtype=wished_type(dtype))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from jnki.dialects.naming import named, public
-from jnki.nki.language.dtypes import type_named
+from jnki.nki.language.dtypes import wished_type
 from jnki.tiles import compute, statistics
 
 Axes = int | Sequence[int]
@@ -14,10 +14,6 @@ class Reduction(Protocol):
     """A reduction of a tile along free axes."""
 
     def __call__(self, x: Any, axis: Axes, dtype: Any = None, keepdims: bool = False) -> Any: ...
-
-
-def _kind(dtype: Any) -> Any:
-    return None if dtype is None else type_named(dtype)
 
 
 def _reduction(name: str, op: str, summary: str) -> Reduction:
@@ -32,7 +28,7 @@ def _reduction(name: str, op: str, summary: str) -> Reduction:
             dtype: element type of the result; that of `x` by default. Arithmetic is in float32.
             keepdims: whether reduced axes stay, with size 1. A result always keeps a free axis.
         """
-        return compute.reduction(op, x, axis, dtype=_kind(dtype), keepdims=keepdims)
+        return compute.reduction(op, x, axis, dtype=wished_type(dtype), keepdims=keepdims)
 
     return public(function, name, summary)
 
@@ -45,12 +41,12 @@ prod = _reduction("prod", "multiply", "The product along the axes.")
 
 def all(x: Any, axis: Axes, dtype: Any = None) -> Any:
     """1 where no element along the axes is zero, else 0, in the type of `x` unless `dtype` says."""
-    return compute.reduction("logical_and", x, axis, dtype=_kind(dtype))
+    return compute.reduction("logical_and", x, axis, dtype=wished_type(dtype))
 
 
 def mean(x: Any, axis: Axes, dtype: Any = None, keepdims: bool = False) -> Any:
     """The mean along the axes."""
-    return statistics.mean(x, axis, dtype=_kind(dtype), keepdims=keepdims)
+    return statistics.mean(x, axis, dtype=wished_type(dtype), keepdims=keepdims)
 
 
 def var(x: Any, axis: Axes, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -62,4 +58,4 @@ def var(x: Any, axis: Axes, dtype: Any = None, keepdims: bool = False) -> Any:
         dtype: element type of the result; that of `x` by default.
         keepdims: whether reduced axes stay, with size 1.
     """
-    return statistics.variance(x, axis, dtype=_kind(dtype), keepdims=keepdims)
+    return statistics.variance(x, axis, dtype=wished_type(dtype), keepdims=keepdims)
