@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from jnki.access.ref import psum as psum
     from jnki.access.ref import register as register
     from jnki.access.ref import sbuf as sbuf
+    from jnki.analysis.finding import Finding as Finding
+    from jnki.analysis.finding import Findings as Findings
+    from jnki.analysis.finding import Severity as Severity
     from jnki.default_target import use_target as use_target
     from jnki.errors import RuleError as RuleError
     from jnki.isa.collectives.all_gather import all_gather as all_gather
@@ -109,8 +112,11 @@ _HOME = {
     "DeviceMemory": "jnki.memory",
     "Fault": "jnki.memory",
     "FaultError": "jnki.memory",
+    "Finding": "jnki.analysis.finding",
+    "Findings": "jnki.analysis.finding",
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
+    "Severity": "jnki.analysis.finding",
     "RuleSet": "jnki.isa.rule_set",
     "TRN1": "jnki.target",
     "TRN2": "jnki.target",

@@ -47,6 +47,7 @@ class RuleError(ValueError):
 
     Attributes:
         rule: the documented name, such as `err_unsupported_memory`, or `dma_copy.element_count`.
+        message: what is wrong, in words.
         given: what the kernel passed, in words.
         allowed: what the rule accepts, in words.
         location: the user's file and line, or None outside of any user code.
@@ -58,6 +59,7 @@ class RuleError(ValueError):
 
     def __init__(self, rule: str, message: str, *, given: str = "", allowed: str = "", at: Location | None = None):
         self.rule = rule
+        self.message = message
         self.given = given
         self.allowed = allowed
         self.location = at or user_location()

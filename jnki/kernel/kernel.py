@@ -20,6 +20,7 @@ from jnki.kernel.eager import is_eager
 from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
+from jnki.kernel.inspection import Inspection
 from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
@@ -36,7 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Kernel(Generic[P, R]):
+class Kernel(Inspection, Generic[P, R]):
     """A kernel: call it with arrays, index it with a launch grid, or look at what it records.
 
     NumPy arrays in give NumPy arrays out, JAX arrays in give JAX arrays out. It works under `jax.jit`, `vmap`,

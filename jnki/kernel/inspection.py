@@ -1,0 +1,31 @@
+"""What a kernel can be asked about itself, without running it."""
+
+from abc import abstractmethod
+from typing import Any
+
+from jnki.analysis.check import check
+from jnki.analysis.finding import Finding, Findings
+from jnki.errors import RuleError
+from jnki.program.program import Program
+
+
+class Inspection:
+    """The part of a kernel that answers questions about it. All take the arguments of a call."""
+
+    @abstractmethod
+    def trace(self, *args: Any, **kwargs: Any) -> Program:
+        """The recorded program for such arguments."""
+
+    def check(self, *args: Any, **kwargs: Any) -> Findings:
+        """What is found in the kernel for such arguments (arrays, or `jax.ShapeDtypeStruct`s); nothing runs.
+
+            print(kernel.check(x))                # a report
+            kernel.check(x).raise_if_any()        # warnings and errors, as an exception
+
+        A rule that recording the kernel breaks is the one finding then, an error.
+        """
+        try:
+            program = self.trace(*args, **kwargs)
+        except RuleError as error:
+            return Findings([Finding.of(error)])
+        return check(program)
