@@ -16,7 +16,7 @@ from jnki.errors import RuleError
 from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
 
 # Their iterations come one after another.
-_IN_ORDER = (LoopKind.SEQUENTIAL, LoopKind.DEVICE)
+_IN_ORDER = (LoopKind.SEQUENTIAL, LoopKind.DEVICE, LoopKind.FOUND)
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,25 @@ def check_dependencies(nodes: tuple[Node, ...]) -> None:
             raise _refusal(pair)
 
 
-def judged(nodes: tuple[Node, ...], outer: frozenset[Symbol] = frozenset()) -> Iterator[Judged]:
+def judged(
+    nodes: tuple[Node, ...], outer: frozenset[Symbol] = frozenset(), *, instances_read: bool = True
+) -> Iterator[Judged]:
     """Every pair of uses that may not meet in different iterations of a parallel loop, inner loops first.
 
     Args:
         outer: indices of the loops around these nodes.
+        instances_read: whether an instance of the launch grid may read what another one writes.
     """
     for node in nodes:
         if isinstance(node, Loop):
-            yield from judged(node.body, outer | {node.symbol})
+            yield from judged(node.body, outer | {node.symbol}, instances_read=instances_read)
             if node.kind not in _IN_ORDER:
-                yield from _judged_in(node, outer)
+                yield from _judged_in(node, outer, instances_read)
         elif isinstance(node, DeviceLoop):
-            yield from judged(node.body, outer)
+            yield from judged(node.body, outer, instances_read=instances_read)
 
 
-def _judged_in(loop: Loop, outer: frozenset[Symbol]) -> Iterator[Judged]:
+def _judged_in(loop: Loop, outer: frozenset[Symbol], instances_read: bool) -> Iterator[Judged]:
     local = set(_made_inside(loop))
     if loop.kind is LoopKind.GRID and _are_one(loop, local):
         return
@@ -67,7 +70,7 @@ def _judged_in(loop: Loop, outer: frozenset[Symbol]) -> Iterator[Judged]:
     for found in uses.values():
         for number, first in enumerate(found):
             for second in found[number:]:
-                if _may_not_meet(loop, first, second):
+                if _may_not_meet(loop, first, second, instances_read):
                     yield Judged(loop, first, second, meeting(loop.symbol, first, second, outer))
 
 
@@ -82,10 +85,10 @@ def _are_one(loop: Loop, local: set[str]) -> bool:
     return not ((read & written) - local) and all(loop.symbol not in node.symbols for node in body)
 
 
-def _may_not_meet(loop: Loop, first: Use, second: Use) -> bool:
+def _may_not_meet(loop: Loop, first: Use, second: Use, instances_read: bool) -> bool:
     if not (first.is_write or second.is_write) or (first.accumulates and second.accumulates):
         return False
-    return (first.is_write and second.is_write) or loop.kind is not LoopKind.GRID
+    return (first.is_write and second.is_write) or loop.kind is not LoopKind.GRID or not instances_read
 
 
 def _refusal(pair: Judged) -> RuleError:

@@ -5,6 +5,7 @@ from typing import Any
 
 from jnki.analysis.check import check
 from jnki.analysis.finding import Finding, Findings
+from jnki.analysis.occupancy import OccupancyReport, occupancy
 from jnki.errors import RuleError
 from jnki.program.program import Program
 
@@ -29,3 +30,11 @@ class Inspection:
         except RuleError as error:
             return Findings([Finding.of(error)])
         return check(program)
+
+    def occupancy(self, *args: Any, **kwargs: Any) -> OccupancyReport:
+        """How full SBUF and PSUM are over the course of the program for such arguments, and what fills them; print it.
+
+        Raises:
+            RuleError: the kernel breaks a rule.
+        """
+        return occupancy(self.trace(*args, **kwargs))
