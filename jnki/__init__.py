@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from jnki.target import TRN2 as TRN2
     from jnki.target import TRN3 as TRN3
     from jnki.target import Target as Target
+    from jnki.watch.run_findings import RunFindings as RunFindings
 
 _HOME = {
     "DeviceMemory": "jnki.memory",
@@ -117,6 +118,7 @@ _HOME = {
     "INF2": "jnki.target",
     "RuleError": "jnki.errors",
     "Severity": "jnki.analysis.finding",
+    "RunFindings": "jnki.watch.run_findings",
     "RuleSet": "jnki.isa.rule_set",
     "TRN1": "jnki.target",
     "TRN2": "jnki.target",

@@ -110,6 +110,10 @@ class Instruction:
         """Whether all it does is to add, to its destination, a sum over the partitions of its operands."""
         return False
 
+    def from_nothing(self) -> Self:
+        """The same instruction where it adds to nothing, of one that `sums_partitions`: it overwrites."""
+        raise NotImplementedError(f"{self.name} that adds to nothing")
+
     @property
     def result_mask(self) -> Mask | None:
         """Which elements of `dst` are written, as a mask over `dst`."""
@@ -191,9 +195,9 @@ class Instruction:
         """
         for name, access in self.operands().items():
             if access.unchecked or access.indirect is not None:
-                check_bounds(access, self.mask, f"{self.name}'s {name}", self._masked_shape())
+                check_bounds(access, self.mask, f"{self.name}'s {name}", self.masked_shape())
 
-    def _masked_shape(self) -> tuple[int, ...] | None:
+    def masked_shape(self) -> tuple[int, ...] | None:
         """The shape that the mask speaks of: that of the first operand that it fits, the written ones first."""
         if self.mask is None:
             return None

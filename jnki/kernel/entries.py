@@ -24,6 +24,7 @@ from jnki.memory import Fault
 from jnki.program.program import Program
 from jnki.stepping.stepper import Stepper
 from jnki.target import Target
+from jnki.watch.unwritten import WatchedProgram, watched
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Entry:
     updated: Mapping[int, int] = field(default_factory=dict)
     visible: int = 0
     labels: frozenset[str] = frozenset()
+
+    @functools.cached_property
+    def watched(self) -> tuple[WatchedProgram, Any]:
+        """The program that watches itself, and what runs it: outputs, of which the last one is the tally, and fault."""
+        program = watched(self.program)
+        return program, _runner(program.program, with_fault=True)
 
     def outputs(self, flat: Any) -> Any:
         return flat[0] if self.single else jax.tree.unflatten(self.structure, list(flat[: self.visible]))
@@ -139,12 +146,7 @@ class Entries:
             dialect=self._dialect,
             axes=axes,
         )
-        pieces = Pieces(program) if is_long(program) else None
-        pure = lower_program(program, run=pieces)
-        run: Any = pure if program.may_fault else _outputs_only(pure)
-        if pieces is None:
-            run = FirstCall(jax.jit(run), f"compiling kernel {program.name}")
-        return self._entry(program, run, structure, labels)
+        return self._entry(program, _runner(program, program.may_fault), structure, labels)
 
     def step(
         self,
@@ -203,6 +205,14 @@ class Entries:
             found = {at: numbers.get(program.outputs[at].buffer) for at in whole}
             updated = {at: number for at, number in found.items() if number is not None}
         return Entry(program, run, structure, single, program.may_fault, updated, structure.num_leaves, labels)
+
+
+def _runner(program: Program, with_fault: bool) -> Any:
+    """What runs a program, jitted or in pieces: to its outputs, or to these and the fault record."""
+    pieces = Pieces(program) if is_long(program) else None
+    pure = lower_program(program, run=pieces)
+    run: Any = pure if with_fault else _outputs_only(pure)
+    return run if pieces is not None else FirstCall(jax.jit(run), f"compiling kernel {program.name}")
 
 
 def _outputs_only(pure: Lowered) -> Callable[..., Any]:

@@ -24,6 +24,7 @@ from jnki.kernel.inspection import Inspection
 from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
+from jnki.kernel.with_findings import WithFindings
 from jnki.kernel.written_back import check_writable, written_back
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
@@ -32,6 +33,7 @@ from jnki.record.annotations import check_annotations
 from jnki.record.recorder import current, is_recording
 from jnki.target import Target
 from jnki.target import target as target_named
+from jnki.watch.run_findings import RunFindings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,6 +167,7 @@ class Kernel(Inspection, Generic[P, R]):
         vars(made).update(vars(self), **changes)
         # What is found there depends on the settings.
         vars(made).pop("with_fault", None)
+        vars(made).pop("with_findings", None)
         return made if made._bound else self._variants.setdefault(made._settings, made)
 
     @property
@@ -269,6 +272,22 @@ class Kernel(Inspection, Generic[P, R]):
         entry, arrays = self._entry(args, kwargs)
         flat, fault = entry.run(*arrays) if entry.may_fault else (entry.run(*arrays), Fault())
         return entry.outputs(_like_inputs(flat, arrays)), fault
+
+    @functools.cached_property
+    def with_findings(self) -> WithFindings[P, R]:
+        """A function of the same arguments: the outputs, the fault record, and what was found while the kernel ran.
+
+        Nothing is raised, and the outputs are those of a plain call. Under `vmap` there are findings of each case. It
+        counts what was read and never written; the kernel runs as it is lowered, also where it is `eager`.
+        """
+        return WithFindings(self, self._call_with_findings)
+
+    def _call_with_findings(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Fault, RunFindings]:
+        entry, arrays = self._entry(args, kwargs)
+        program, run = entry.watched
+        (*flat, tally), fault = run(*arrays)
+        found = RunFindings(tally, program.places, program.unjudged)
+        return entry.outputs(_like_inputs(flat, arrays)), fault, found
 
     def trace(self, *args: Any, **kwargs: Any) -> Program:
         """The recorded program for such arguments (arrays, or `jax.ShapeDtypeStruct`s). Print it."""

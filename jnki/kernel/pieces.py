@@ -68,7 +68,7 @@ class _Structure:
         by_number = dict(zip(self.movable.values(), own.values()))
         order = Encoded(self.movable)
         order.node(self.node)
-        places = ((by_number[number], 0, Affine()) for number in order.tensors)
+        places = ((by_number[number], 0, Affine(), ()) for number in order.tensors)
         node = Rebuilt(iter(values), places, self.movable).node(self.node)
         written = [(space, own.get(name, name)) for space, name in self.written]
         read = [(space, own.get(name, name)) for space, name in self.read]

@@ -12,6 +12,7 @@ from jnki.access.buffer import Buffer
 from jnki.isa.registers.loop_head import LoopHead
 from jnki.lower.across import own_ranks
 from jnki.lower.device_loops import run_device_loop
+from jnki.lower.first_product import with_first_products
 from jnki.lower.known_registers import with_known_registers
 from jnki.lower.manual_axes import varying_axes, varying_over
 from jnki.lower.plan import Form, Plan, plan
@@ -31,7 +32,7 @@ def run_block(nodes: tuple[Node, ...], memory: DeviceMemory, at: Loops, form: Fo
     Args:
         form: asks for one form of every loop that could have either; for tests.
     """
-    for node in nodes:
+    for node in with_first_products(nodes) if form is None else nodes:
         match node:
             case Loop():
                 memory = _run_loop(with_known_registers(node), memory, at, form)

@@ -50,14 +50,26 @@ class Site:
 
     def iterations(self, recorded: tuple[int, ...]) -> list[tuple[str, int]]:
         """The iteration of each loop around the instruction, outermost first, given those of `loops`."""
-        values = dict(zip(self.loops, recorded))
-        written = [(symbol.name, value) for symbol, value in values.items() if not symbol.found]
-        found: list[tuple[str, int]] = []
-        for depth in range(len(written) + 1):
-            here = (u for u in self.unrolled if u[0] == depth)
-            found += [(name, Affine.of(number).evaluate(values.__getitem__)) for _, name, number in here]
-            found += written[depth : depth + 1]
-        return found
+        return iterations_of(self.loops, self.unrolled, recorded)
+
+
+def iterations_of(
+    loops: tuple[Symbol, ...], unrolled: tuple[tuple[int, str, int | Affine], ...], recorded: tuple[int, ...]
+) -> list[tuple[str, int]]:
+    """The iteration of each loop of the source, outermost first, given those of the recorded `loops`.
+
+    Args:
+        loops, unrolled: as a `Site` has them.
+        recorded: a number for each of `loops`.
+    """
+    values = dict(zip(loops, recorded))
+    written = [(symbol.name, value) for symbol, value in values.items() if not symbol.found]
+    found: list[tuple[str, int]] = []
+    for depth in range(len(written) + 1):
+        here = (u for u in unrolled if u[0] == depth)
+        found += [(name, Affine.of(number).evaluate(values.__getitem__)) for _, name, number in here]
+        found += written[depth : depth + 1]
+    return found
 
 
 class _Interned:

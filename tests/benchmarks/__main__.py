@@ -1,8 +1,11 @@
-"""`python -m tests.benchmarks [moves] [cases] [loops] [calls] [imports] [kernels] [checks]`: ratios, in markdown."""
+"""`python -m tests.benchmarks [subset ...]`: ratios, in markdown.
+
+Subsets: moves, cases, loops, calls, imports, kernels, dialects, checks.
+"""
 
 import argparse
 
-from tests.benchmarks import calls, cases, checks, imports, kernels, loops, moves
+from tests.benchmarks import calls, cases, checks, dialects, imports, kernels, loops, moves
 from tests.benchmarks.timing import Effort
 
 SIZES = {"small": (moves.SMALL,), "large": (moves.LARGE,), "both": (moves.SMALL, moves.LARGE)}
@@ -16,6 +19,7 @@ def main() -> None:
         "calls": lambda: calls.run(effort),
         "imports": lambda: imports.run(effort),
         "kernels": lambda: kernels.run(effort),
+        "dialects": lambda: dialects.run(effort),
         "checks": lambda: checks.run(effort),
     }
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)

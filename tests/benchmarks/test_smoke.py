@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from tests.benchmarks import calls, cases, checks, imports, kernels, loops, moves
+from tests.benchmarks import calls, cases, checks, dialects, imports, kernels, loops, moves
 from tests.benchmarks.timing import QUICK, fastest, ratio
 
 
@@ -27,6 +27,11 @@ def test_cases(capsys: pytest.CaptureFixture[str]) -> None:
 def test_checks(capsys: pytest.CaptureFixture[str]) -> None:
     checks.run(QUICK, cases=8, shrinking=False)
     assert rows(capsys.readouterr().out) == 2
+
+
+def test_dialects(capsys: pytest.CaptureFixture[str]) -> None:
+    dialects.run(QUICK, small=True)
+    assert rows(capsys.readouterr().out) == 4
 
 
 def test_loops(capsys: pytest.CaptureFixture[str]) -> None:

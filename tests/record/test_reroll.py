@@ -12,6 +12,7 @@ from jnki.access.affine import Affine
 from jnki.lower.lowering import lower_program
 from jnki.neuronxcc import nki
 from jnki.program.program import Loop, LoopKind
+from jnki.record.reroll.reroll import SHORT
 from tests.lower.test_loop_forms import compiled
 from tests.record.reroll_kernels import COUNT, KERNELS, TALL, WIDE, arrays, gathers, independent, lists_of_tiles
 from tests.record.rerolling import difference, every_node, not_rerolling, rerolling, size_of
@@ -165,20 +166,17 @@ def test_equal_tiles_of_a_list_are_one_buffer():
     assert [b.partition_axis for b in found.buffers] == [0, 1]
 
 
-def test_a_short_recording_stays_as_it_is():
-    kernel = nki.jit(independent)
-    assert not any(isinstance(node, Loop) for node in every_node(kernel.trace(*arrays()).body))
-
-
-def test_a_long_one_does_not():
+@pytest.mark.parametrize("trips", [SHORT // 3 - 1, SHORT // 3, 64])
+def test_only_a_short_recording_stays_as_it_is(trips):
     @nki.jit
     def kernel(x):
         out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
-        for i in nl.static_range(64):
+        for i in nl.static_range(trips):
             nl.store(out[i], nl.negative(nl.load(x[i])))
         return out
 
-    assert size_of(kernel.trace(np.zeros((64, 4, 8), np.float32)).body) == 4
+    body = kernel.trace(np.zeros((trips, 4, 8), np.float32)).body
+    assert size_of(body) == (4 if 3 * trips >= SHORT else 3 * trips)
 
 
 def test_tensors_that_are_in_use_together_share_no_buffer():

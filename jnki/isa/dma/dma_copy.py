@@ -114,7 +114,7 @@ class DmaCopy(Instruction):
                 given=f"dst {list(self.dst.shape)} ({self.dst.size}), src {list(self.src.shape)} ({self.src.size})",
                 allowed="equal element counts",
             )
-        if self.mask is not None and self._masked_shape() is None:  # C13
+        if self.mask is not None and self.masked_shape() is None:  # C13
             raise self.error(
                 "dma_copy.mask",
                 "the mask does not fit the shape of the copy",

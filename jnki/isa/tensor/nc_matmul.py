@@ -75,6 +75,9 @@ class NcMatmul(Instruction):
     def sums_partitions(self) -> bool:
         return self.accumulate and self.contraction_mask is None and not (self.is_transpose or self.perf_mode)
 
+    def from_nothing(self) -> "NcMatmul":
+        return replace(self, accumulate=False)
+
     @property
     def layout(self) -> Layout:
         return layout_of(self.stationary, self.moving, self.perf_mode)

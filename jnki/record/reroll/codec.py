@@ -18,6 +18,7 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
+from jnki.access.buffer import Place as OnChip
 from jnki.access.coordinates import split
 from jnki.access.index import IndexValue
 from jnki.access.mask import Mask
@@ -25,8 +26,9 @@ from jnki.isa.constants import exact
 from jnki.isa.instruction import Instruction
 from jnki.program.program import DeviceLoop, Loop, Node
 
-# Where a tensor is now: its buffer's name; of how many such tensors the buffer is a stack (0: it is none); its place.
-Place = tuple[str, int, Affine]
+# Where a tensor is now: its buffer's name; of how many such tensors the buffer is a stack (0: it is none); its place in
+# it; and where its author has put the buffer on chip.
+Place = tuple[str, int, Affine, tuple[OnChip, ...]]
 
 
 @lru_cache(maxsize=1024)
@@ -168,21 +170,22 @@ class Rebuilt:
         unchecked = tuple(dataclasses.replace(b, base=self._affine(b.base)) for b in access.unchecked)
         buffer = access.buffer
         if buffer.name in self._movable:
-            name, count, place = next(self._places)
+            name, count, place, on_chip = next(self._places)
             start = start + place * buffer.size
-            buffer = stacked(buffer, name, count)
+            buffer = stacked(buffer, name, count, on_chip)
         return Access(buffer, start, access.dims, indirect, unchecked, access.blocks)
 
     def _affine(self, value: Affine) -> Affine:
         return Affine(0, value.terms) + next(self._numbers)
 
 
-def stacked(buffer: Buffer, name: str, count: int) -> Buffer:
+def stacked(buffer: Buffer, name: str, count: int, on_chip: tuple[OnChip, ...] = ()) -> Buffer:
     """`count` such tensors in one buffer, one after the other on a new first axis; the tensor itself where it is 0.
 
-    Where its author has put it on chip holds for one iteration, and is not kept.
+    Args:
+        on_chip: where the buffer is, if its author has put all its tensors in the same place.
     """
     if not count:
-        return dataclasses.replace(buffer, name=name, places=())
+        return dataclasses.replace(buffer, name=name, places=on_chip)
     axis = buffer.partition_axis + 1 if buffer.space.on_chip else 0
     return dataclasses.replace(buffer, name=name, shape=(count, *buffer.shape), partition_axis=axis, places=())

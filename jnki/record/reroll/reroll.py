@@ -4,6 +4,7 @@ Unrolled, what it gives is the recording: the same instructions on the same elem
 that grows with the length of the recording.
 """
 
+import functools
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -13,14 +14,15 @@ import numpy as np
 from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
+from jnki.access.buffer import Place as OnChip
 from jnki.isa.instruction import Instruction
 from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
 from jnki.record.reroll.codec import Encoded, Place, Rebuilt, stacked
 from jnki.record.reroll.fold import Folding, Item
 from jnki.record.reroll.storage import Storage
 
-# Fewer instructions stay as they were recorded: they compile soon enough, and people read their listings.
-SHORT = 100
+# Fewer instructions stay as they were recorded: people read their listings, and there is little to gain.
+SHORT = 12
 # A loop has a price of its own, and must leave this many nodes fewer.
 LEAST_SAVED = 6
 
@@ -138,7 +140,15 @@ class _Block:
 
     def _home(self, root: int) -> Buffer:
         """The buffer that holds the tensors of this root."""
-        return stacked(self._names[root], self._names[root].name, self._count(root))
+        return stacked(self._names[root], self._names[root].name, self._count(root), self._on_chip[root])
+
+    @functools.cached_property
+    def _on_chip(self) -> dict[int, tuple[OnChip, ...]]:
+        """Where the buffer of each root is on chip, if the kernel's author has put all its tensors in one place."""
+        found: dict[int, set[tuple[OnChip, ...]]] = {}
+        for tensor, buffer in enumerate(self._names):
+            found.setdefault(self._storage.find(tensor)[0], set()).add(buffer.places)
+        return {root: places.pop() if len(places) == 1 else () for root, places in found.items()}
 
     def _count(self, root: int) -> int:
         size = self._storage.size(root)
@@ -168,7 +178,7 @@ class _Block:
     def _places(self, tensors: list[tuple[int, Affine]]) -> Iterator[Place]:
         for tensor, moved in tensors:
             root, place = self._storage.find(tensor)
-            yield self._names[root].name, self._count(root), moved + place
+            yield self._names[root].name, self._count(root), moved + place, self._on_chip[root]
 
 
 def _roots_inside(items: list[Item] | tuple[Item, ...]) -> Iterator[int]:

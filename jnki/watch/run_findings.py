@@ -1,0 +1,90 @@
+"""What was found in one run of a kernel, as arrays that any transformation takes along."""
+
+import functools
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+
+from jnki.analysis.finding import Finding, Findings, Severity
+from jnki.memory.sites import iterations_of
+from jnki.watch.unwritten import Watched
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=("tally",), meta_fields=("places", "unjudged"))
+@dataclass(frozen=True)
+class RunFindings:
+    """Findings of a run. Under `vmap` there is one tally for each case.
+
+    Attributes:
+        tally: int32 `[..., places, 11]`: for each place how many elements, and the first of them (`jnki.watch.tally`).
+        places: what is watched.
+        unjudged: operands of which nobody can tell, before the kernel runs, which elements they take.
+    """
+
+    tally: jax.Array
+    places: tuple[Watched, ...] = field(metadata={"static": True})
+    unjudged: tuple[str, ...] = field(default=(), metadata={"static": True})
+
+    @property
+    def unwritten(self) -> jax.Array:
+        """int32 `[...]`, one per case: how many elements were read, or returned, that were never written."""
+        return self.tally[..., 0].sum(axis=-1)
+
+    def findings(self) -> Findings:
+        """As values; a finding of a batch tells its first case (needs concrete values)."""
+        tally = np.asarray(self.tally)
+        return Findings(
+            _finding(place, tally[..., number, :])
+            for number, place in enumerate(self.places)
+            if tally[..., number, 0].any()
+        )
+
+    def raise_if_any(self, severity: Severity = Severity.WARNING) -> None:
+        """As `Findings.raise_if_any`.
+
+        Raises:
+            RuleError: named as the gravest finding is.
+        """
+        self.findings().raise_if_any(severity)
+
+    def __str__(self) -> str:
+        text = str(self.findings())
+        return "\n".join((text, *(f"not judged: {operand}" for operand in self.unjudged)))
+
+
+def _finding(place: Watched, rows: np.ndarray) -> Finding:
+    """What was found at one place. `rows` is `[..., 11]`, a row for each case."""
+    counts = rows[..., 0]
+    case = tuple(int(i) for i in np.argwhere(counts)[0])
+    _, position, row, *iteration = (int(n) for n in rows[case])
+    total, cases = int(counts.sum(dtype=np.int64)), int((counts > 0).sum())
+    name = place.access.buffer.name
+    is_output = place.instruction == "return"
+    first = _index(place, position, row, tuple(iteration))
+    given = f"the first one is {list(first)} of {list(place.access.buffer.shape)}"
+    if not is_output:
+        given += f", which {place.instruction} reads as {place.operand}"
+    if case:
+        given += f", in case {case[0] if len(case) == 1 else case} ({cases} of {counts.size} cases)"
+    return Finding(
+        "unwritten.output" if is_output else "unwritten.read",
+        Severity.WARNING,
+        f"{total} element{'s' if total != 1 else ''} of '{name}' {'is' if total == 1 else 'are'} "
+        f"{'returned' if is_output else 'read'} that {'was' if total == 1 else 'were'} never written",
+        given=given,
+        allowed="a memset, or a copy, before",
+        location=place.location,
+        iterations=tuple(iterations_of(place.loops, place.unrolled, tuple(iteration))),
+    )
+
+
+def _index(place: Watched, position: int, row: int, iteration: tuple[int, ...]) -> tuple[int, ...]:
+    """Where in its tensor the element at a position of an access is."""
+    access, values = place.access, dict(zip(place.loops, iteration))
+    inside = np.unravel_index(position, access.shape) if access.shape else ()
+    flat = access.offset.evaluate(values.__getitem__)
+    flat += sum(int(i) * dim.step for i, dim in zip(inside, access.dims))
+    if access.indirect is not None:
+        flat += row * access.indirect.step
+    return tuple(int(i) for i in np.unravel_index(flat, access.buffer.shape))
