@@ -21,7 +21,7 @@ ORDER = (
     ("isa",),
     ("program",),
     ("analysis", "lower", "record"),
-    ("tiles", "stepping", "watch"),
+    ("tiles", "stepping", "watch", "costs"),
     ("kernel",),
     ("neuronxcc", "nki", "testing"),
     ("serve", "on_path", "user_traceback"),

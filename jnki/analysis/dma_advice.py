@@ -1,7 +1,8 @@
 """DMAs that hardware is slow at: those of short runs, and those that go through memory across its rows.
 
-A DMA moves contiguous runs of bytes, and below 512 bytes a run costs as much as one of 512
-(nki-dma-bandwidth-guide.rst). A run ends where either side has a gap, and on chip at the end of a partition.
+A DMA moves contiguous runs of bytes, each at a fixed cost. Below 256 bytes that cost dominates, 2 KiB is the least that
+is recommended, and 4 KiB reaches full bandwidth (nki-dma-bandwidth-guide.rst); what is told here is runs below 512. A
+run ends where either side has a gap, and on chip at the end of a partition.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from jnki.isa.dma.dma_compute import DmaCompute
 from jnki.isa.dma.dma_copy import DmaCopy
 from jnki.isa.instruction import Instruction
 from jnki.program.program import Program, instructions
+from jnki.target import Target
 
-EFFICIENT_RUN_BYTES = 512
+SHORT_RUN_BYTES = 512
 
 
 def check_runs(program: Program) -> Iterator[Finding]:
@@ -27,8 +29,8 @@ def check_runs(program: Program) -> Iterator[Finding]:
                 continue
             runs = {name: run_length(a) * a.dtype.size_bytes for name, a in instruction.operands().items()}
             total_bytes = instruction.dst.size * instruction.dst.dtype.size_bytes
-            if min(runs.values()) < min(EFFICIENT_RUN_BYTES, total_bytes):
-                yield _short(instruction, runs)
+            if min(runs.values()) < min(SHORT_RUN_BYTES, total_bytes):
+                yield _short(instruction, runs, program.target)
 
 
 def run_length(access: Access) -> int:
@@ -53,14 +55,14 @@ def _goes_across(access: Access) -> bool:
     return len(walked) > 1 and walked[-1] > 1 and 1 in walked[:-1]
 
 
-def _short(instruction: Instruction, runs: dict[str, int]) -> Finding:
+def _short(instruction: Instruction, runs: dict[str, int], target: Target) -> Finding:
     each = ", ".join(f"{size} of {name}" for name, size in runs.items())
     return Finding(
         "dma.short_runs",
         Severity.ADVICE,
         f"{instruction.name} moves few bytes at a time",
         given=f"contiguous bytes: {each}",
-        allowed=f"{EFFICIENT_RUN_BYTES} or more at a time take no longer each: wider tiles, neighbours in memory "
+        allowed=f"{target.dma_recommended_bytes_per_partition} or more at a time: wider tiles, neighbours in memory "
         "along the free axis",
         location=instruction.location,
     )

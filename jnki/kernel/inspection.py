@@ -6,6 +6,7 @@ from typing import Any
 from jnki.analysis.check import check
 from jnki.analysis.finding import Finding, Findings
 from jnki.analysis.occupancy import OccupancyReport, occupancy
+from jnki.costs.report import Report, report
 from jnki.errors import RuleError
 from jnki.program.program import Program
 
@@ -38,3 +39,11 @@ class Inspection:
             RuleError: the kernel breaks a rule.
         """
         return occupancy(self.trace(*args, **kwargs))
+
+    def report(self, *args: Any, **kwargs: Any) -> Report:
+        """What the kernel moves and computes for such arguments, and how long that takes at least; print it.
+
+        Raises:
+            RuleError: the kernel breaks a rule.
+        """
+        return report(self.trace(*args, **kwargs))
