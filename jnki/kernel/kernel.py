@@ -15,6 +15,7 @@ import numpy as np
 
 from jnki.dtypes import EVERY, element_type
 from jnki.errors import RuleError
+from jnki.kernel.debugger import Debugger
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.eager import is_eager
 from jnki.kernel.edge import report
@@ -288,6 +289,19 @@ class Kernel(Inspection, Generic[P, R]):
         (*flat, tally), fault = run(*arrays)
         found = RunFindings(tally, program.places, program.unjudged)
         return entry.outputs(_like_inputs(flat, arrays)), fault, found
+
+    def debug(self, *args: P.args, **kwargs: P.kwargs) -> Debugger:
+        """The steps of a call, one instruction of the listing after the other, each run when it is asked for.
+
+            for step in kernel.debug(x):
+                print(step)
+
+        Raises:
+            RuleError: the kernel breaks a rule; `debug.traced`, where the arrays have no values.
+            NotImplementedError: the kernel exchanges data with other devices.
+        """
+        entry, arrays = self._entry(args, kwargs)
+        return Debugger(entry.program, arrays, lambda flat: entry.outputs(_like_inputs(flat, arrays)))
 
     def trace(self, *args: Any, **kwargs: Any) -> Program:
         """The recorded program for such arguments (arrays, or `jax.ShapeDtypeStruct`s). Print it."""
