@@ -1,5 +1,6 @@
 """Runs a Python program in which `neuronxcc` is jnki, as `python -m jnki`."""
 
+import importlib
 import importlib.metadata
 import linecache
 import os
@@ -7,7 +8,7 @@ import pkgutil
 import runpy
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType
@@ -17,11 +18,15 @@ from jnki import default_target, serve, user_traceback
 from jnki.target import TARGETS, target
 
 USAGE = """\
-usage: python -m jnki [--target NAME] SCRIPT [ARGS]
-       python -m jnki [--target NAME] -m MODULE [ARGS]
-       python -m jnki [--target NAME] -c CODE [ARGS]
+usage: python -m jnki [OPTIONS] SCRIPT [ARGS]
+       python -m jnki [OPTIONS] -m MODULE [ARGS]
+       python -m jnki [OPTIONS] -c CODE [ARGS]
+       python -m jnki info
        python -m jnki --help | --version
 """
+
+# What they do is in `jnki.asked`, which loads JAX: a plain run does not wait for it before the program starts.
+ASKS = ("--listing", "--check", "--report")
 
 HELP = f"""\
 {USAGE}
@@ -32,10 +37,14 @@ sys.argv, sys.path, __name__ and exit codes.
   python -m jnki kernel.py                 run a script
   python -m jnki -m pytest test_kernel.py  run a module, here a test suite
   python -m jnki -c "import neuronxcc.nki" run code
+  python -m jnki info                      print versions, devices and targets (a script of that name: ./info)
 
 options:
   --target NAME   the target of kernels that name none: {", ".join(known.name for known in TARGETS)};
                   without it, what the variable {default_target.ENVIRONMENT_VARIABLE} names, or else trn2
+  --listing       print the program of each kernel that is called, on standard error
+  --check         print what is found in each of them; status 1 where that is a warning or an error
+  --report        print how full the memories are, what DMAs move, and a lower bound of the time
   --version       print jnki's version
   -h, --help      print this text
 
@@ -55,12 +64,14 @@ class Command:
         subject: the script, the name of the module, or the code.
         args: `sys.argv[1:]` of the program.
         target: the name behind `--target`, or None.
+        asks: what to be told of each kernel.
     """
 
-    kind: Literal["help", "version", "script", "module", "code"]
+    kind: Literal["help", "version", "info", "script", "module", "code"]
     subject: str = ""
     args: tuple[str, ...] = ()
     target: str | None = None
+    asks: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -70,6 +81,7 @@ def parse(argv: Sequence[str]) -> Command:
     """
     words = list(argv)
     chosen: str | None = None
+    asks: list[str] = []
     while words:
         word = words.pop(0)
         match word:
@@ -81,16 +93,21 @@ def parse(argv: Sequence[str]) -> Command:
                 chosen = _argument(words, "--target", "a name")
             case _ if word.startswith("--target="):
                 chosen = word.removeprefix("--target=")
+            case _ if word in ASKS:
+                asks.append(word)
+            case "info" if not words and chosen is None and not asks:
+                return Command("info")
             case "-m":
-                return Command("module", _argument(words, "-m", "a module"), tuple(words), chosen)
+                return Command("module", _argument(words, "-m", "a module"), tuple(words), chosen, tuple(asks))
             case "-c":
-                return Command("code", _argument(words, "-c", "code"), tuple(words), chosen)
+                return Command("code", _argument(words, "-c", "code"), tuple(words), chosen, tuple(asks))
             case _ if word.startswith("-"):
                 _usage_error(f"unknown option {word}")
             case _:
-                return Command("script", word, tuple(words), chosen)
-    if chosen is not None:
-        _usage_error("--target needs a SCRIPT, -m MODULE or -c CODE to run")
+                return Command("script", word, tuple(words), chosen, tuple(asks))
+    if chosen is not None or asks:
+        option = "--target" if chosen is not None else asks[0]
+        _usage_error(f"{option} needs a SCRIPT, -m MODULE or -c CODE to run")
     return Command("help")
 
 
@@ -114,6 +131,9 @@ def main(argv: Sequence[str]) -> None:
     if command.kind == "version":
         print(f"jnki {_version()}")
         return
+    if command.kind == "info":
+        print(importlib.import_module("jnki.info").text(_version()))
+        return
     if command.target is not None:
         _set_default_target(command.target)
     # For the rest of the process: exit handlers and threads of the program outlive this call.
@@ -121,6 +141,11 @@ def main(argv: Sequence[str]) -> None:
     serve.install()
     # `multiprocessing` hands the path to the processes that it spawns. Behind the program's folder, before all others.
     sys.path.insert(0 if sys.flags.safe_path else 1, serve.PATH)
+    with importlib.import_module("jnki.asked").answering(command.asks) if command.asks else nullcontext():
+        _run(command)
+
+
+def _run(command: Command) -> None:
     match command.kind:
         case "script":
             _run_script(command.subject, command.args)

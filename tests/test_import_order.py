@@ -24,7 +24,7 @@ ORDER = (
     ("tiles", "stepping", "watch", "costs"),
     ("kernel",),
     ("neuronxcc", "nki", "testing"),
-    ("serve", "on_path", "user_traceback"),
+    ("serve", "on_path", "user_traceback", "asked", "info"),
     ("__main__",),
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -310,3 +310,75 @@ def test_spawned_processes_are_served_too(tmp_path):
             timeout=60,
         )
         assert done.stdout == "[(2, True, 'jnki.neuronxcc')]\n", done.stderr
+
+
+# What a command line asks to be told of kernels.
+
+KERNEL = """\
+import numpy as np, nki, nki.language as nl, nki.isa as nisa
+@nki.jit
+def shifted(x, step):
+    out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(out, x)
+    nisa.dma_copy(out[4:8], out[4 - step : 8 - step])
+    return out
+for _ in range(2):
+    print(shifted(np.ones((8, 256), np.float32), {step}).sum())
+"""
+
+
+@pytest.mark.parametrize(("step", "status"), [(4, 0), (3, 1)])
+@pytest.mark.parametrize("eager", ["", "1"])
+def test_check_tells_of_each_kernel_and_ends_with_its_status(tmp_path, step, status, eager):
+    (tmp_path / "script.py").write_text(KERNEL.format(step=step))
+    environment = {"JNKI_EAGER": eager} if eager else {}
+    run = jnki_run("--check", "script.py", cwd=tmp_path, **environment)
+    assert run.returncode == status, run.stderr
+    assert run.stdout == "2048.0\n2048.0\n"
+    if status:
+        assert run.stderr.startswith("kernel shifted: 1 warning\nwarning: dma.overlap: dma_copy writes tensor 'out'")
+    assert run.stderr.count("kernel shifted:") == (2 if eager else 1)
+    assert ("nothing found" in run.stderr) == (not status)
+
+
+def test_check_tells_of_the_rule_that_is_broken(tmp_path):
+    (tmp_path / "script.py").write_text(KERNEL.format(step="'four'"))
+    run = jnki_run("--check", "script.py", cwd=tmp_path)
+    assert run.returncode == 1 and "TypeError" in run.stderr
+    (tmp_path / "script.py").write_text(KERNEL.format(step=2).replace("(8, 256)", "(7, 256)"))
+    run = jnki_run("--check", "script.py", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("kernel shifted: 1 error\nerror: ")
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_status_of_the_program_goes_first(tmp_path, status):
+    (tmp_path / "script.py").write_text(KERNEL.format(step=3) + f"raise SystemExit({status})")
+    assert jnki_run("--check", "script.py", cwd=tmp_path).returncode == (status or 1)
+    assert jnki_run("--report", "script.py", cwd=tmp_path).returncode == status
+
+
+def test_listing_and_report(tmp_path):
+    (tmp_path / "script.py").write_text(KERNEL.format(step=4))
+    run = jnki_run("--listing", "--target", "trn2", "--report", "script.py", cwd=tmp_path)
+    assert run.returncode == 0
+    assert run.stderr.startswith("kernel shifted on trn2\n  in x: hbm float32[8, 256]\n")
+    assert "\nkernel shifted on trn2: a lower bound of its time, and no prediction\n" in run.stderr
+    assert run.stderr.endswith("\nnothing on chip\n")
+
+
+def test_asking_needs_a_program(tmp_path):
+    run = jnki_run("--check", cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.endswith("python -m jnki: --check needs a SCRIPT, -m MODULE or -c CODE to run\n")
+
+
+def test_info(tmp_path):
+    run = jnki_run("info", cwd=tmp_path)
+    assert run.returncode == 0
+    lines = dict(line.split(None, 1) for line in run.stdout.splitlines() if not line.startswith("default"))
+    assert list(lines) == ["jnki", "python", "jax", "numpy", "chex", "devices", "targets"]
+    assert lines["targets"] == "trn1, inf2, trn2, trn3"
+    assert "default target  trn2 for neuronxcc.nki" in run.stdout
+    (tmp_path / "info").write_text("print('a script')")
+    assert jnki_run("./info", cwd=tmp_path).stdout == "a script\n"

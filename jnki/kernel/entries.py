@@ -15,6 +15,7 @@ from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.eager import check_concrete, memory_of
+from jnki.kernel.observed import observed
 from jnki.kernel.options import Options
 from jnki.kernel.pieces import Pieces, is_long
 from jnki.kernel.progress import FirstCall
@@ -134,19 +135,35 @@ class Entries:
         options: Options,
         axes: tuple[str, ...],
     ) -> Entry:
-        program, structure, labels = record_kernel(
-            self._function,
-            self._signature,
-            bound,
-            arguments,
-            grid,
-            target,
-            options,
-            out_parameters=self._out_parameters,
-            dialect=self._dialect,
-            axes=axes,
-        )
+        settings = grid, target, options, axes
+        program, structure, labels = self._recorded(bound, arguments, settings)
         return self._entry(program, _runner(program, program.may_fault), structure, labels)
+
+    def _recorded(
+        self,
+        bound: dict[str, Any],
+        arguments: Arguments,
+        settings: tuple[tuple[int, ...], Target, Options, tuple[str, ...]],
+        **how: Any,
+    ) -> tuple[Program, Any, frozenset[str]]:
+        """The recording, of which those who observe are told."""
+        grid, target, options, axes = settings
+        with observed(self._name) as tell:
+            recorded = record_kernel(
+                self._function,
+                self._signature,
+                bound,
+                arguments,
+                grid,
+                target,
+                options,
+                out_parameters=self._out_parameters,
+                dialect=self._dialect,
+                axes=axes,
+                **how,
+            )
+        tell(recorded[0])
+        return recorded
 
     def step(
         self,
@@ -179,19 +196,8 @@ class Entries:
             stepper = Stepper(**settings, arrays=memory_of(arguments), raises=raises)
             return stepper
 
-        program, structure, labels = record_kernel(
-            self._function,
-            self._signature,
-            bound,
-            arguments,
-            grid,
-            target,
-            options,
-            out_parameters=self._out_parameters,
-            dialect=self._dialect,
-            axes=axes,
-            recorder_of=make,
-        )
+        settings = grid, target, options, axes
+        program, structure, labels = self._recorded(bound, arguments, settings, recorder_of=make)
         assert stepper is not None
         flat = tuple(map(stepper.array_of, program.outputs))
         return self._entry(program, None, structure, labels), arguments.arrays, flat, stepper.fault
