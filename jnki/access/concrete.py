@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from jnki.access.affine import Symbol
+from jnki.source import user_location
 
 _RAISED: ContextVar[list["NeedsConcrete"] | None] = ContextVar("jnki_signals", default=None)
 
@@ -16,8 +17,14 @@ class NeedsConcrete(BaseException):
     (`except:`, `contextlib.suppress`, NumPy where it tries an index), each one is kept, and the recorder looks.
     """
 
-    def __init__(self, symbols: tuple[Symbol, ...]):
+    def __init__(self, symbols: tuple[Symbol, ...], reason: str = "Python needs its index as a number"):
+        """
+        Args:
+            reason: why, for those who read the log.
+        """
         self.symbols = symbols
+        self.reason = reason
+        self.location = user_location()
         super().__init__("a loop index is needed as a concrete number: " + ", ".join(map(str, symbols)))
         raised = _RAISED.get()
         if raised is not None:

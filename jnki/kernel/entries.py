@@ -15,10 +15,11 @@ from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
 from jnki.kernel.dialect import LEGACY, Dialect
 from jnki.kernel.eager import check_concrete, memory_of
+from jnki.kernel.log import RECORD, timed
 from jnki.kernel.observed import observed
 from jnki.kernel.options import Options
 from jnki.kernel.pieces import Pieces, is_long
-from jnki.kernel.progress import FirstCall
+from jnki.kernel.progress import FirstCall, progress
 from jnki.kernel.recording import record_kernel
 from jnki.lower.lowering import Lowered, lower_program
 from jnki.memory import Fault
@@ -148,7 +149,8 @@ class Entries:
     ) -> tuple[Program, Any, frozenset[str]]:
         """The recording, of which those who observe are told."""
         grid, target, options, axes = settings
-        with observed(self._name) as tell:
+        text = f"recording kernel {self._name}"
+        with observed(self._name) as tell, progress(lambda: text), timed(RECORD, text):
             recorded = record_kernel(
                 self._function,
                 self._signature,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jnki.kernel.log import COMPILE, timed
+
 # Nobody wonders before.
 QUIET_SECONDS = 3.0
 _EVERY_SECONDS = 1.0
@@ -56,7 +58,7 @@ class FirstCall:
     def __call__(self, *arrays: Any) -> Any:
         if self._is_compiled:
             return self._function(*arrays)
-        with progress(lambda: self._text):
+        with progress(lambda: self._text), timed(COMPILE, self._text):
             result = self._function(*arrays)
         self._is_compiled = True
         return result

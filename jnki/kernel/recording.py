@@ -18,6 +18,7 @@ from jnki.analysis.lifetimes import check_lifetimes
 from jnki.errors import RuleError
 from jnki.kernel.arguments import Arguments
 from jnki.kernel.dialect import LEGACY, Dialect
+from jnki.kernel.log import log_recording
 from jnki.kernel.no_tensor import no_tensor
 from jnki.kernel.options import Option, Options, max_trips_of
 from jnki.program.program import Parameter, Program
@@ -130,7 +131,9 @@ def record_kernel(
         body = (*before, *merged(tuple(cores), target))
         buffers = tuple(recorder.scopes[0].buffers)
         if not recorder.steps:
+            recorded = len(body)
             body, buffers = rerolled(body, buffers, {a.buffer.name for a in accesses})
+            log_recording(_named(definition), recorded, body, recorder.unrolled_because, definition)
         program = Program(
             name=getattr(function, "__name__", type(function).__name__),
             target=target,

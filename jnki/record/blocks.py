@@ -46,6 +46,7 @@ class Blocks:
 
     Attributes:
         unrolled: keys of the loops whose index must be concrete.
+        unrolled_because: which loops these are, and why, in words.
         unrolls_all: whether that is so for every loop, and every axis of the grid.
         scopes: the open blocks, outermost first.
         programs: this instance's index on each axis of the grid.
@@ -62,6 +63,7 @@ class Blocks:
     no_reorder: int = 0
     signals: list[NeedsConcrete] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    unrolled_because: tuple[str, ...] = ()
     names: dict[str, int] = field(default_factory=dict)
     cores: Cores | None = None
     # Iterations of unrolled loops around what is recorded now, as a fault's `Site` has them.
@@ -217,9 +219,9 @@ class Blocks:
 
     def _differs(self, symbol: Symbol, before: FrameState, after: FrameState) -> None:
         """An iteration differs from the one before it: the loop is unrolled, or refused where it cannot be."""
-        if symbol not in self._on_device:
-            raise NeedsConcrete((symbol,))
         names = ", ".join(before.differing(after)) or "the instructions that it records"
+        if symbol not in self._on_device:
+            raise NeedsConcrete((symbol,), f"from one iteration to the next these differ: {names}")
         raise RuleError(
             "device_loop.python_state",
             "Python finds something else in each iteration of a loop that runs on the device, where its body is one",
