@@ -8,7 +8,7 @@ import pkgutil
 import runpy
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType
@@ -45,6 +45,7 @@ options:
   --listing       print the program of each kernel that is called, on standard error
   --check         print what is found in each of them; status 1 where that is a warning or an error
   --report        print how full the memories are, what DMAs move, and a lower bound of the time
+  --view FILE     write pictures of the first kernel to a page of HTML; of others to FILE_2 and so on
   --version       print jnki's version
   -h, --help      print this text
 
@@ -65,6 +66,7 @@ class Command:
         args: `sys.argv[1:]` of the program.
         target: the name behind `--target`, or None.
         asks: what to be told of each kernel.
+        page: the file behind `--view`, or None.
     """
 
     kind: Literal["help", "version", "info", "script", "module", "code"]
@@ -72,6 +74,7 @@ class Command:
     args: tuple[str, ...] = ()
     target: str | None = None
     asks: tuple[str, ...] = ()
+    page: str | None = None
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -81,6 +84,7 @@ def parse(argv: Sequence[str]) -> Command:
     """
     words = list(argv)
     chosen: str | None = None
+    page: str | None = None
     asks: list[str] = []
     while words:
         word = words.pop(0)
@@ -95,19 +99,21 @@ def parse(argv: Sequence[str]) -> Command:
                 chosen = word.removeprefix("--target=")
             case _ if word in ASKS:
                 asks.append(word)
-            case "info" if not words and chosen is None and not asks:
+            case "--view":
+                page = _argument(words, "--view", "a file")
+            case "info" if not words and chosen is None and not asks and page is None:
                 return Command("info")
             case "-m":
-                return Command("module", _argument(words, "-m", "a module"), tuple(words), chosen, tuple(asks))
+                return Command("module", _argument(words, "-m", "a module"), tuple(words), chosen, tuple(asks), page)
             case "-c":
-                return Command("code", _argument(words, "-c", "code"), tuple(words), chosen, tuple(asks))
+                return Command("code", _argument(words, "-c", "code"), tuple(words), chosen, tuple(asks), page)
             case _ if word.startswith("-"):
                 _usage_error(f"unknown option {word}")
             case _:
-                return Command("script", word, tuple(words), chosen, tuple(asks))
-    if chosen is not None or asks:
-        option = "--target" if chosen is not None else asks[0]
-        _usage_error(f"{option} needs a SCRIPT, -m MODULE or -c CODE to run")
+                return Command("script", word, tuple(words), chosen, tuple(asks), page)
+    given = [*(["--target"] if chosen is not None else []), *asks, *(["--view"] if page is not None else [])]
+    if given:
+        _usage_error(f"{given[0]} needs a SCRIPT, -m MODULE or -c CODE to run")
     return Command("help")
 
 
@@ -141,7 +147,10 @@ def main(argv: Sequence[str]) -> None:
     serve.install()
     # `multiprocessing` hands the path to the processes that it spawns. Behind the program's folder, before all others.
     sys.path.insert(0 if sys.flags.safe_path else 1, serve.PATH)
-    with importlib.import_module("jnki.asked").answering(command.asks) if command.asks else nullcontext():
+    if not command.asks and command.page is None:
+        _run(command)
+        return
+    with importlib.import_module("jnki.asked").answering(command.asks, command.page):
         _run(command)
 
 

@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
 
 from jnki.analysis.check import check
 from jnki.analysis.finding import Finding, Findings, Severity
@@ -11,23 +14,23 @@ from jnki.costs.report import report
 from jnki.errors import RuleError
 from jnki.kernel.observed import observing
 from jnki.program.program import Program
-
-OPTIONS = {
-    "--listing": "print the program of each kernel",
-    "--check": "print what is found in each kernel; status 1 where that is a warning or an error",
-    "--report": "print how full the memories are, what DMAs move, and a lower bound of the time",
-}
+from jnki.view import view
 
 
 @contextmanager
-def answering(options: Sequence[str]) -> Iterator[None]:
+def answering(options: Sequence[str], page: str | None = None) -> Iterator[None]:
     """Inside, each kernel that is recorded is told of on standard error.
+
+    Args:
+        options: `--listing`, `--check`, `--report`.
+        page: where to write the pictures of the first kernel; those of the others get a number in their name.
 
     Raises:
         SystemExit: at the end, with status 1, where `--check` has found a warning or an error in a program that ended
             well.
     """
     grave: list[Finding] = []
+    pages = map(partial(_numbered, Path(page)), count(1)) if page is not None else iter(())
 
     def told(name: str, found: Program | RuleError) -> None:
         if "--check" in options:
@@ -35,6 +38,8 @@ def answering(options: Sequence[str]) -> Iterator[None]:
             grave.extend(findings.at_least(Severity.WARNING))
             _print(f"kernel {name}: {findings}")
         if isinstance(found, Program):
+            for path in islice(pages, 1):
+                _print(f"kernel {name}: {view(found).save(path)}")
             for option, text in _TEXTS.items():
                 if option in options:
                     _print(text(found))
@@ -53,6 +58,10 @@ _TEXTS: dict[str, Callable[[Program], str]] = {
     "--listing": str,
     "--report": lambda program: f"{report(program)}\n{occupancy(program)}",
 }
+
+
+def _numbered(page: Path, number: int) -> Path:
+    return page if number == 1 else page.with_stem(f"{page.stem}_{number}")
 
 
 def _print(text: str) -> None:

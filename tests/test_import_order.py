@@ -22,6 +22,7 @@ ORDER = (
     ("program",),
     ("analysis", "lower", "record"),
     ("tiles", "stepping", "watch", "costs"),
+    ("view",),
     ("kernel",),
     ("neuronxcc", "nki", "testing"),
     ("serve", "on_path", "user_traceback", "asked", "info"),

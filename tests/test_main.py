@@ -382,3 +382,16 @@ def test_info(tmp_path):
     assert "default target  trn2 for neuronxcc.nki" in run.stdout
     (tmp_path / "info").write_text("print('a script')")
     assert jnki_run("./info", cwd=tmp_path).stdout == "a script\n"
+
+
+def test_view_writes_a_page_for_each_kernel(tmp_path):
+    (tmp_path / "script.py").write_text(KERNEL.format(step=4) + "shifted(np.ones((8, 16), np.float32), 4)\n")
+    run = jnki_run("--view", "out.html", "script.py", cwd=tmp_path)
+    assert run.returncode == 0
+    assert run.stderr == "kernel shifted: out.html\nkernel shifted: out_2.html\n"
+    for name in ("out.html", "out_2.html"):
+        assert (tmp_path / name).read_text().startswith("<!doctype html>")
+    assert jnki_run("--view", cwd=tmp_path).stderr.endswith("--view needs a file\n")
+    assert jnki_run("--view", "out.html", cwd=tmp_path).stderr.endswith(
+        "--view needs a SCRIPT, -m MODULE or -c CODE to run\n"
+    )

@@ -9,6 +9,7 @@ from jnki.analysis.occupancy import OccupancyReport, occupancy
 from jnki.costs.report import Report, report
 from jnki.errors import RuleError
 from jnki.program.program import Program
+from jnki.view import View, view
 
 
 class Inspection:
@@ -47,3 +48,13 @@ class Inspection:
             RuleError: the kernel breaks a rule.
         """
         return report(self.trace(*args, **kwargs))
+
+    def view(self, *args: Any, **kwargs: Any) -> View:
+        """Pictures of the kernel for such arguments: one page of HTML, to be saved or shown in a notebook.
+
+            kernel.view(x).save("kernel.html")
+
+        Raises:
+            RuleError: the kernel breaks a rule.
+        """
+        return view(self.trace(*args, **kwargs))
