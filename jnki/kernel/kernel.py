@@ -22,6 +22,7 @@ from jnki.kernel.edge import report
 from jnki.kernel.entries import Entries, Entry
 from jnki.kernel.fault_policy import FaultPolicy, PolicyName, default_fault_policy, fault_policy
 from jnki.kernel.inspection import Inspection
+from jnki.kernel.nonfinite import run_naming_nans
 from jnki.kernel.options import Option, Options, max_trips_of, with_max_trips, with_option
 from jnki.kernel.pieces import is_long
 from jnki.kernel.with_fault import WithFault
@@ -233,8 +234,9 @@ class Kernel(Inspection, Generic[P, R]):
         if updates:
             check_writable(entry, updates, arrays, self.__name__)
         if not entry.may_fault:
-            return entry.outputs(written_back(updates, _like_inputs(entry.run(*arrays), arrays), arrays))
-        flat, fault = entry.run(*arrays)
+            flat = run_naming_nans(entry.run, entry.program, arrays)
+            return entry.outputs(written_back(updates, _like_inputs(flat, arrays), arrays))
+        flat, fault = run_naming_nans(entry.run, entry.program, arrays)
         if isinstance(fault.site, jax.core.Tracer):
             policy = self._policy or default_fault_policy()
             flat = report(flat, fault, policy, entry.program.name, max_trips_of(self._options))
