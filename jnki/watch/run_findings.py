@@ -29,7 +29,16 @@ class RunFindings:
     @property
     def unwritten(self) -> jax.Array:
         """int32 `[...]`, one per case: how many elements were read, or returned, that were never written."""
-        return self.tally[..., 0].sum(axis=-1)
+        return self._sum(repeats=False)
+
+    @property
+    def repeated(self) -> jax.Array:
+        """int32 `[...]`, one per case: how many rows a DMA wrote that it had written already."""
+        return self._sum(repeats=True)
+
+    def _sum(self, repeats: bool) -> jax.Array:
+        chosen = np.array([place.repeats is repeats for place in self.places] or [False])
+        return (self.tally[..., 0] * chosen).sum(axis=-1)
 
     def findings(self) -> Findings:
         """As values; a finding of a batch tells its first case (needs concrete values)."""
@@ -59,23 +68,43 @@ def _finding(place: Watched, rows: np.ndarray) -> Finding:
     case = tuple(int(i) for i in np.argwhere(counts)[0])
     _, position, row, *iteration = (int(n) for n in rows[case])
     total, cases = int(counts.sum(dtype=np.int64)), int((counts > 0).sum())
+    in_case = ""
+    if case:
+        in_case = f", in case {case[0] if len(case) == 1 else case} ({cases} of {counts.size} cases)"
+    iterations = tuple(iterations_of(place.loops, place.unrolled, tuple(iteration)))
+    if place.repeats:
+        return _repeated(place, total, position, row, in_case, iterations)
     name = place.access.buffer.name
     is_output = place.instruction == "return"
     first = _index(place, position, row, tuple(iteration))
     given = f"the first one is {list(first)} of {list(place.access.buffer.shape)}"
     if not is_output:
         given += f", which {place.instruction} reads as {place.operand}"
-    if case:
-        given += f", in case {case[0] if len(case) == 1 else case} ({cases} of {counts.size} cases)"
     return Finding(
         "unwritten.output" if is_output else "unwritten.read",
         Severity.WARNING,
         f"{total} element{'s' if total != 1 else ''} of '{name}' {'is' if total == 1 else 'are'} "
         f"{'returned' if is_output else 'read'} that {'was' if total == 1 else 'were'} never written",
-        given=given,
+        given=given + in_case,
         allowed="a memset, or a copy, before",
         location=place.location,
-        iterations=tuple(iterations_of(place.loops, place.unrolled, tuple(iteration))),
+        iterations=iterations,
+    )
+
+
+def _repeated(
+    place: Watched, total: int, position: int, row: int, in_case: str, iterations: tuple[tuple[str, int], ...]
+) -> Finding:
+    name = place.access.buffer.name
+    return Finding(
+        "dma.repeated_rows",
+        Severity.WARNING,
+        f"{total} row{'s' if total != 1 else ''} of '{name}' {'is' if total == 1 else 'are'} written twice by one "
+        f"{place.instruction}",
+        given=f"the first one is row {position} of '{place.operand}', index {row}{in_case}",
+        allowed="rows that differ; the last one wins here, and added up they are summed in order",
+        location=place.location,
+        iterations=iterations,
     )
 
 

@@ -1,11 +1,11 @@
-"""The pass that watches for elements that are read and were never written: a program with marks and counts in it.
+"""The pass that makes a program watch itself: with marks of what was written, and counts of what was not.
 
     tile = dma_copy(src=x(0: [64,8] [1,32]))          tile (written) = mark_written      where the copy writes
                                                       (findings)[0] = count_unwritten    where the reduction reads
     sums = tensor_reduce(data=tile)                   sums = tensor_reduce(data=tile)
 
 What is written whole before anything reads it, by a rule on access patterns, is not watched: most tensors of most
-kernels cost nothing.
+kernels cost nothing. Beside DMAs that write rows by an index tile, rows that are written twice are counted.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,14 @@ from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer, Space
 from jnki.errors import not_modelled
+from jnki.isa.dma.dma_compute import DmaCompute
+from jnki.isa.dma.dma_copy import DmaCopy
 from jnki.isa.instruction import Instruction
 from jnki.isa.vector.memset import Memset
 from jnki.lower.slabs import overwrites
 from jnki.program.program import DeviceLoop, Loop, Node, Program, instructions
 from jnki.source import Location
+from jnki.watch.count_repeats import CountRepeats
 from jnki.watch.count_unwritten import CountUnwritten
 from jnki.watch.footprint import Touch, footprint
 from jnki.watch.mark_written import MarkWritten
@@ -34,6 +37,7 @@ class Watched:
 
     Attributes:
         instruction, operand: names; of an output, "return" and its number.
+        repeats: whether it is rows that are written twice that are counted, and not elements that were never written.
         access: the elements.
         loops: the indices of the loops around it, outermost first.
         unrolled: iterations of unrolled loops, as an instruction has them.
@@ -46,6 +50,7 @@ class Watched:
     loops: tuple[Symbol, ...] = ()
     unrolled: tuple[tuple[int, str, int | Affine], ...] = ()
     location: Location | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def watched(program: Program) -> WatchedProgram:
     first = _Walk(shadows, doubtful, doubtful)
     first.block(program.body, ())
     list(first.outputs(program.outputs))
-    read = {place.access.buffer.name for place in first.places}
+    read = {place.access.buffer.name for place in first.places if not place.repeats}
     walk = _Walk(shadows, doubtful, read)
     body = [*walk.cleared(program.buffers), *walk.block(program.body, ()), *walk.outputs(program.outputs)]
     tally = tally_buffer(len(walk.places))
@@ -153,6 +158,10 @@ class _Walk:
         touched = {name: access for name, access in node.operands().items() if access.buffer.name in self.doubtful}
         line = f" at {node.location.short()}" if node.location is not None else ""
         self.unjudged += [f"{node.name}'s {name}{line}" for name in print_.unjudged if name in touched]
+        for touch in print_.writes:
+            rows = touch.access.indirect
+            if isinstance(node, (DmaCopy, DmaCompute)) and rows is not None and rows.is_vector:
+                yield self._repeats(node, touch, loops)
         for touch in print_.reads:
             if touch.access.buffer.name in self.doubtful:
                 yield self._count(node.name, touch.operand, touch.access, node, touch, loops)
@@ -167,6 +176,13 @@ class _Walk:
                     location=node.location,
                     **_others(node, touch),
                 )
+
+    def _repeats(self, node: Instruction, touch: Touch, loops: tuple[Symbol, ...]) -> Instruction:
+        at = node.unrolled, node.location
+        self.places.append(Watched(node.name, touch.operand, touch.access, loops, *at, repeats=True))
+        into = row_of(tally_buffer(0), len(self.places) - 1)
+        count = CountRepeats(into=into, src=touch.access, location=node.location, mask=touch.mask, share=touch.share)
+        return replace(count, **_others(node, touch))
 
     def _count(
         self,
@@ -204,4 +220,8 @@ def _zeros(buffer: Buffer) -> Instruction:
 def _counting_into(node: Node, tally: Buffer) -> Node:
     if isinstance(node, (Loop, DeviceLoop)):
         return replace(node, body=tuple(_counting_into(inner, tally) for inner in node.body))
-    return replace(node, into=replace(node.into, buffer=tally)) if isinstance(node, CountUnwritten) else node
+    return (
+        replace(node, into=replace(node.into, buffer=tally))
+        if isinstance(node, (CountUnwritten, CountRepeats))
+        else node
+    )

@@ -118,18 +118,22 @@ def kernel_of(program: tuple, loop):
     return kernel
 
 
-def expected(program: tuple, x: np.ndarray, rows: np.ndarray) -> dict[str, int]:
-    """How many elements of each tensor are read that were never written, those of `out` at the end."""
+def expected(program: tuple, x: np.ndarray, rows: np.ndarray) -> tuple[dict[str, int], int]:
+    """How many elements of each tensor are read that were never written, those of `out` at the end; and how many rows
+    are written twice by one scatter.
+    """
     written = {f"t{k}": np.zeros((TALL, WIDE), bool) for k in range(TILES)}
     out = np.zeros((TALL, WIDE), bool)
     out[0, 0] = True
     counts = {**dict.fromkeys(written, 0), "out": 0}
     valid = [0 <= int(r) < TALL for r in rows[:, 0]]
+    repeats = 0
 
     def read(name, where):
         counts[name] += int((where & ~written[name]).sum())
 
     def run(step: Step, i: int):
+        nonlocal repeats
         top, height, left, width = step.place
         part = np.zeros((TALL, WIDE), bool)
         part[top : top + height, left + step.pace * i : left + step.pace * i + width] = True
@@ -154,6 +158,7 @@ def expected(program: tuple, x: np.ndarray, rows: np.ndarray) -> dict[str, int]:
                 read(first, inside)
                 written[to][inside.any(axis=1), 0] = True
             case "scatter":
+                repeats += sum(valid) - len({int(rows[p, 0]) for p in range(TALL) if valid[p]})
                 for p in range(TALL):
                     if valid[p]:
                         counts[first] += int((~written[first][p]).sum())
@@ -175,4 +180,4 @@ def expected(program: tuple, x: np.ndarray, rows: np.ndarray) -> dict[str, int]:
 
     block(program, 0)
     counts["out"] = int((~out).sum())
-    return counts
+    return counts, repeats
