@@ -215,3 +215,20 @@ def test_every_public_module_is_in_the_api():
         if inspect.ismodule(getattr(importlib.import_module(name), space))
     } - {"jnki.neuronxcc.nki.typing"}
     assert {"jnki", "jnki.testing", *dialects, *spaces} <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ('<script src="https://a.example/x.js"></script>', 1),
+        ('<link rel="stylesheet" href="https://a.example/x.css">', 1),
+        ('<link href="//a.example/x.css" rel="stylesheet"><img alt="" src="http://a.example/x.png">', 2),
+        ('<script src="../assets/x.js"></script><link rel="stylesheet" href="assets/x.css"><img src="x.svg">', 0),
+        ('<a href="https://a.example/">there</a><pre>&lt;script src="https://a.example/x.js"&gt;</pre>', 0),
+    ],
+)
+def test_what_the_site_may_not_load(html, found):
+    spec = importlib.util.spec_from_file_location("offline", SITE.parent / "offline.py")
+    offline = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(offline)
+    assert len(offline.loaded_from_elsewhere(html)) == found

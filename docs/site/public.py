@@ -5,7 +5,8 @@ from typing import Any
 import griffe
 
 _SPELLED = {"__init__", "__call__", "__getitem__"}  # DeviceMemory(...), kernel(x), kernel[4]
-_MADE = {"Kernel", "WithFault", "Program", "OccupancyReport", "NkiInstruction"}  # by jnki, not by its users
+# By jnki, not by its users.
+_MADE = {"Kernel", "WithFault", "WithFindings", "Debugger", "Program", "OccupancyReport", "NkiInstruction"}
 
 
 class Public(griffe.Extension):
