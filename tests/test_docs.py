@@ -1,5 +1,6 @@
 """README.md and docs/: code runs, links lead somewhere, named files and rules exist, and the clause table is fresh."""
 
+import functools
 import importlib.util
 import inspect
 import pathlib
@@ -147,3 +148,87 @@ def test_every_case_of_the_laws_is_on_the_page_of_derivatives():
     page = (ROOT / "docs" / "derivatives.md").read_text()
     missing = [case.name for case in CASES if f"| {case.name} |" not in page]
     assert missing == [], "python -m docs.generate_derivatives"
+
+
+# The site.
+
+SITE = ROOT / "docs" / "site" / "mkdocs.yml"
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    navigation = re.findall(r"^ +- (?:[^:\n]+: )?([\w/]+\.md)$", SITE.read_text().split("\nnav:\n")[1], re.MULTILINE)
+    pages = {str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert len(navigation) == len(set(navigation))
+    assert set(navigation) == pages
+
+
+@each_page
+def test_anchors_of_links_are_headings(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text)
+    wrong = [
+        f"{file}#{anchor}"
+        for file, anchor in targets
+        if "://" not in file and anchor not in anchors((page.parent / file) if file else page)
+    ]
+    assert wrong == []
+
+
+@functools.cache
+def anchors(page):
+    """What headings of a page are linked by, on GitHub and in the site."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def indexes():
+    return importlib.import_module("docs.generate_indexes")
+
+
+def test_the_index_of_instructions_is_fresh(indexes):
+    assert indexes.instructions() == indexes.INSTRUCTIONS.read_text(), "run: python -m docs.generate_indexes"
+
+
+def test_the_gallery_has_every_example_and_its_words(indexes):
+    page = indexes.GALLERY.read_text()
+    scripts = sorted((ROOT / "examples").glob("*.py"))
+    outputs = {script.stem: indexes.shown(script.stem, page) for script in scripts}
+    assert indexes.gallery(outputs) == page, "run: python -m docs.generate_indexes"
+
+
+def test_the_charts_are_fresh():
+    charts = importlib.import_module("docs.generate_charts")
+    drawn = charts.pictures(charts.PAGE.read_text())
+    assert {path: path.read_text() for path in drawn} == drawn, "run: python docs/generate_charts.py"
+
+
+def test_every_public_module_is_in_the_api():
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    shown = re.findall(r"^::: (.*)$", pages, re.MULTILINE)
+    dialects = ("jnki.nki", "jnki.neuronxcc.nki")
+    spaces = {
+        f"{name}.{space}"
+        for name in dialects
+        for space in importlib.import_module(name).__all__
+        if inspect.ismodule(getattr(importlib.import_module(name), space))
+    } - {"jnki.neuronxcc.nki.typing"}
+    assert {"jnki", "jnki.testing", *dialects, *spaces} <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ('<script src="https://a.example/x.js"></script>', 1),
+        ('<link rel="stylesheet" href="https://a.example/x.css">', 1),
+        ('<link href="//a.example/x.css" rel="stylesheet"><img alt="" src="http://a.example/x.png">', 2),
+        ('<script src="../assets/x.js"></script><link rel="stylesheet" href="assets/x.css"><img src="x.svg">', 0),
+        ('<a href="https://a.example/">there</a><pre>&lt;script src="https://a.example/x.js"&gt;</pre>', 0),
+    ],
+)
+def test_what_the_site_may_not_load(html, found):
+    spec = importlib.util.spec_from_file_location("offline", SITE.parent / "offline.py")
+    offline = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(offline)
+    assert len(offline.loaded_from_elsewhere(html)) == found

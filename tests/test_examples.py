@@ -2,10 +2,13 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
+
+from docs import generate_indexes
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -35,6 +38,17 @@ def test_examples():
     for script, result in results.items():
         assert result["err"] == "", f"{script}\n{result['out']}{result['err']}"
         assert result["out"].splitlines()[-1] == f"{pathlib.Path(script).stem}: ok"
+        assert without_numbers(result["out"]) == without_numbers(shown(script)), "run: python -m docs.generate_indexes"
+
+
+def shown(script):
+    """What the gallery says that an example prints."""
+    return generate_indexes.shown(pathlib.Path(script).stem, generate_indexes.GALLERY.read_text())
+
+
+def without_numbers(text):
+    """What is printed, without what differs from one machine to another: where the files are, and the last digits."""
+    return re.sub(r"[\d.,]*\d(e-?\d+)?", "#", text.replace(f"{ROOT}/", ""))
 
 
 ALONE = [script for script in EXAMPLES if not uses_the_dialect(script) or script.stem == "copy_tensor"]

@@ -17,9 +17,8 @@ def affine_range(*args: Any, directives: Any = None, precise_schedule: bool = Fa
     Args:
         *args: `stop`, or `start, stop`, or `start, stop, step`.
         directives: what `nki.compiler.no_reorder` or `multi_buffer` gives, or several of them; they change no value.
-        precise_schedule: whether the compiler's scheduler takes the order as it is written. Then iterations may depend
-        on
-            earlier ones, as in a software pipeline; `no_reorder` says the same.
+        precise_schedule: whether the compiler's scheduler takes the order as it is written. Then iterations may
+            depend on earlier ones, as in a software pipeline; `no_reorder` says the same.
     """
     in_order = _check_options("nl.affine_range", directives, precise_schedule)
     return _loop("nl.affine_range", LoopKind.SEQUENTIAL if in_order else LoopKind.AFFINE, args)
