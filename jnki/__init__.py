@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from jnki.isa.gpsimd.nonzero_with_count import nonzero_with_count as nonzero_with_count
     from jnki.isa.gpsimd.sequence_bounds import sequence_bounds as sequence_bounds
     from jnki.isa.gpsimd.tensor_partition_reduce import tensor_partition_reduce as tensor_partition_reduce
+    from jnki.isa.gpsimd.topk import topk as topk
     from jnki.isa.registers.register_load import register_load as register_load
     from jnki.isa.registers.register_move import register_move as register_move
     from jnki.isa.registers.register_store import register_store as register_store
@@ -200,6 +201,7 @@ _HOME = {
     "use_target": "jnki.default_target",
     "with_backward": "jnki.kernel.with_backward",
     "tensor_tensor_scan": "jnki.isa",
+    "topk": "jnki.isa",
 }
 
 __all__ = list(_HOME)

@@ -28,6 +28,7 @@ from jnki.isa.gpsimd.nc_n_gather import NcNGather, nc_n_gather
 from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount, nonzero_with_count
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds, sequence_bounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce, tensor_partition_reduce
+from jnki.isa.gpsimd.topk import Topk, topk
 from jnki.isa.instruction import Instruction
 from jnki.isa.registers.cores_agree import CoresAgree
 from jnki.isa.registers.register_load import RegisterLoad, register_load
@@ -144,6 +145,7 @@ __all__ = [
     "TensorScalarReduce",
     "TensorTensor",
     "TensorTensorScan",
+    "Topk",
     "activate2",
     "activation",
     "activation_reduce",
@@ -211,4 +213,5 @@ __all__ = [
     "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
+    "topk",
 ]

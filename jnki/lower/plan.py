@@ -20,7 +20,7 @@ from typing import Any
 
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer
-from jnki.lower.slabs import Slab, accesses_in, in_slabs, overwrites, slab_of
+from jnki.lower.slabs import Slab, accesses_in, in_slabs, overwrites, slab_of, writes_in_part
 from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 # All iterations of a batch hold their tiles at the same time.
@@ -89,8 +89,10 @@ def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = Mappi
     remade = tuple(b for b in shared if overwrites(body, b))
     carried = tuple(b for b in shared if b not in remade)
     may_fault = any(i.may_fault for i in instructions(body))
+    # Batched, such a slab is a reshaped buffer that XLA updates in place while it still reads what the buffer held.
+    in_part = any(s in slabs_out and writes_in_part(body, s.part) for s in slabs_in)
     return Plan(
-        form=_form(loop, body, carried, remade, form),
+        form=Form.SCAN if in_part else _form(loop, body, carried, remade, form),
         body=body,
         slabs_in=slabs_in,
         slabs_out=slabs_out,

@@ -15,8 +15,9 @@ from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.access.coordinates import coordinates, inside
 from jnki.isa.instruction import Instruction
+from jnki.lower.trim import trimmed
 from jnki.memory.layout import block_of
-from jnki.program.program import DeviceLoop, Loop, Node
+from jnki.program.program import DeviceLoop, Loop, Node, instructions
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,32 @@ def overwrites(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
     return False
 
 
+def writes_in_part(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
+    """Whether the block writes some of `buffer` and leaves the rest as it is, at any one time."""
+    for node in nodes:
+        match node:
+            case Loop():
+                accesses = [a for a in accesses_in(node.body) if a.buffer.name == buffer.name]
+                slab = slab_of(buffer, accesses, node.symbol) if accesses else None
+                if slab is None or not slab.covers:
+                    if writes_to(node.body, buffer):
+                        return True
+                elif writes_in_part(in_slabs(node.body, {buffer: slab}, node.symbol), slab.part):
+                    return True
+            case DeviceLoop():
+                if writes_to(node.body, buffer):
+                    return True
+            case Instruction():
+                if any(a.buffer.name == buffer.name and not _covers(a) for a in trimmed(node).written()):
+                    return True
+    return False
+
+
+def writes_to(nodes: tuple[Node, ...], buffer: Buffer) -> bool:
+    """Whether an instruction of the block writes to `buffer`."""
+    return any(a.buffer.name == buffer.name for i in instructions(nodes) for a in i.written())
+
+
 def _fills(instruction: Instruction, access: Access) -> bool:
     if instruction.mask is not None or instruction.reads_destination:
         return False
@@ -139,6 +166,12 @@ def _fills(instruction: Instruction, access: Access) -> bool:
         return False  # a row that is out of bounds moves nothing
     block = block_of(access)
     return block is not None and block.is_dense and block.covers(access.buffer.shape)
+
+
+def _covers(access: Access) -> bool:
+    """Whether a write there makes the whole buffer anew, instead of updating a part of it."""
+    block = block_of(access) if access.indirect is None else None
+    return access.is_whole or (block is not None and block.covers(access.buffer.shape))
 
 
 def accesses_in(nodes: tuple[Node, ...]) -> list[Access]:

@@ -1,8 +1,7 @@
 """The current dialect of NKI (`import nki`): spelling only. What the names mean lives in the rooms below."""
 
-from jnki.nki import collectives, isa, language
+from jnki.nki import collectives, dtype, isa, language
 from jnki.nki.entry import Kernel, jit, not_available, simulate
-from jnki.nki.language.dtypes import DType as dtype
 
 baremetal = not_available("baremetal")
 benchmark = not_available("benchmark")

@@ -1,6 +1,6 @@
 """Names that the current dialect does not have: documented ones that jnki does not model yet, and those of others."""
 
-ISA = frozenset(["topk"])
+ISA: frozenset[str] = frozenset()
 LANGUAGE: frozenset[str] = frozenset()
 TOP: frozenset[str] = frozenset()
 

@@ -75,7 +75,9 @@ def _met(one: Wait | None, other: Wait | None, target: Target, in_step: bool) ->
 
 def _barrier(one: CoreBarrier, other: CoreBarrier) -> CoreBarrier:
     assert one.data is not None and other.data is not None
-    if one.data.buffer.name != other.data.buffer.name:
+    # A tensor in SBUF is each core's own, and named apart.
+    on_chip = one.data.buffer.space.on_chip and other.data.buffer.space.on_chip
+    if not on_chip and one.data.buffer.name != other.data.buffer.name:
         raise other.error(
             "core_barrier.data",
             "the cores meet here for different tensors",

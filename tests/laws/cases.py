@@ -85,6 +85,7 @@ from jnki import (
     tensor_scalar_reduce,
     tensor_tensor,
     tensor_tensor_scan,
+    topk,
 )
 
 Run = Callable[[DeviceMemory], DeviceMemory]
@@ -713,6 +714,20 @@ CASES = (
         lambda m: nonzero_with_count(m, dst=sbuf("y"), src=sbuf("x"), index_offset=3),
         {"sbuf.y": at((17, 6), slice(None, None, 16))},
         steps="sbuf.x",
+    ),
+    Case(
+        "topk",
+        {
+            "sbuf.x": numbers(32, 2, dtype=_BFLOAT16),
+            "sbuf.y": numbers(32, 4, seed=3, dtype=_BFLOAT16),
+            "sbuf.i": np.zeros((32, 3), np.uint32),
+        },
+        lambda m: topk(m, val_dst=sbuf("y")[:, 1:], idx_dst=sbuf("i"), src=sbuf("x"), n=20),
+        {"sbuf.y": at((32, 4), [0, 1, 2, 16, 17, 18], 1), "sbuf.i": at((32, 3), [0, 1, 2, 16, 17, 18], 0)},
+        steps="sbuf.x",
+        is_linear=False,
+        is_smooth=False,
+        tolerance=1e-6,
     ),
     Case(
         "tensor_scalar_reduce, going on, negated",

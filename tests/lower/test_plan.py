@@ -85,7 +85,7 @@ def test_an_output_that_is_not_covered_comes_in_as_slabs_too():
         for i in nl.affine_range(4):
             nl.store(out[nl.ds(128 * i, 100)], nl.load(x[nl.ds(128 * i, 100)]))
 
-    assert plans(body, X) == [(Form.BATCH, {"in": ["out", "x"], "out": ["out"]})]
+    assert plans(body, X) == [(Form.SCAN, {"in": ["out", "x"], "out": ["out"]})]
 
 
 def test_a_tile_that_is_carried_makes_a_scan():
@@ -139,7 +139,7 @@ def test_slabs_may_be_larger_than_the_tiles_in_them_and_filled_piece_by_piece():
             nl.store(out[nl.ds(256 * i, 128)], nl.load(x[nl.ds(256 * i + 128, 128)]))
             nl.store(out[nl.ds(256 * i + 128, 128)], nl.load(x[nl.ds(256 * i, 128)]))
 
-    assert plans(body, X) == [(Form.BATCH, {"in": ["out", "x"], "out": ["out"]})]
+    assert plans(body, X) == [(Form.SCAN, {"in": ["out", "x"], "out": ["out"]})]
 
 
 def test_a_gather_reads_its_table_whole():

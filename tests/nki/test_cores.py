@@ -271,6 +271,35 @@ def test_one_core_waits_at_a_barrier_and_the_other_sends():
     assert other.startswith("core 1 waits at sendrecv (test_cores.py:")
 
 
+def test_a_barrier_may_name_a_tensor_of_each_core():
+    """It orders what they do to shared HBM as any other does."""
+
+    def kernel(x):
+        out, both = shared(x), nl.ndarray((2, *x.shape), dtype=x.dtype, buffer=nl.shared_hbm)
+        me = nl.program_id(0)
+        tile, other = (nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.sbuf) for _ in range(2))
+        nisa.dma_copy(tile, x)
+        nisa.tensor_scalar(tile, tile, nl.add, float(me))
+        nisa.dma_copy(both[me], tile)
+        nisa.core_barrier(tile, (0, 1))
+        nisa.dma_copy(other, both[1 - me])
+        if me == 0:
+            nisa.dma_copy(out, other)
+        return out
+
+    x = f32(4, 4)
+    np.testing.assert_array_equal(np.asarray(nki.jit(kernel)[2](x)), x + 1)
+
+
+def test_a_barrier_is_on_chip_for_both_cores_or_for_none():
+    def kernel(x):
+        out = shared(x)
+        nisa.core_barrier(out if nl.program_id(0) else nl.ndarray((4, 4), dtype=x.dtype, buffer=nl.sbuf), (0, 1))
+        return finished(x, out)
+
+    refused(kernel, rule="core_barrier.data")
+
+
 def test_barriers_for_different_tensors():
     def kernel(x):
         outs = [shared(x, "one"), shared(x, "other")]
@@ -401,7 +430,7 @@ def test_a_barrier_is_about_shared_hbm():
         nisa.core_barrier(nl.ndarray((4, 4), dtype=x.dtype, buffer=nl.private_hbm), (0, 1))
 
     def on_chip(x):
-        nisa.core_barrier(nl.ndarray((4, 4), dtype=x.dtype, buffer=nl.sbuf), (0, 1))
+        nisa.core_barrier(nl.ndarray((4, 4), dtype=x.dtype, buffer=nl.psum), (0, 1))
 
     def parameter(x):
         nisa.core_barrier(x, [0, 1], engine=nisa.engine.sync)

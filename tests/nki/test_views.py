@@ -266,3 +266,10 @@ def test_a_pattern_is_over_the_storage_whatever_the_view():
     np.testing.assert_array_equal(addresses(t.ap([[2, 4], [1, 2]], dtype="int16")), np.arange(8).reshape(4, 2))
     with pytest.raises(RuleError, match=r"ap\.bounds: the pattern leaves tensor 't'"):
         t.ap([[8, 5], [1, 8]]).reshape((40,))
+
+
+def test_the_base_of_a_view_is_the_tensor_that_it_is_a_view_of():
+    x = tensor((4, 8, 6))
+    assert x[1:3, 2].base_tensor.shape == (4, 8, 6) and x[1:3, 2].base_tensor.access == x.access
+    bits = x.view("int16")[0].base_tensor
+    assert bits.dtype == "int16" and bits.shape == (4, 8, 12)

@@ -118,3 +118,25 @@ def nonzero_with_count(src: np.ndarray, offset: int, padding: int, dst: np.ndarr
         numbers = [i + offset for i in found] + [padding] * (rows.shape[1] - len(found)) + [len(found)]
         flat[p] = [(n + 2**31) % 2**32 - 2**31 for n in numbers]
     return out
+
+
+def topk(src: np.ndarray, n: int, values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What `values` and `places`, `[P, K]`, are after the K largest of each 16 partitions were put in."""
+    values, places = values.copy(), places.copy()
+    for first in range(0, len(src), 16):
+        numbers = [(src[first + i % 16, i // 16], i) for i in range(n)]
+        chosen = []
+        while len(chosen) < values.shape[1]:
+            best = None
+            for value, i in numbers:
+                if (value, i) not in chosen and (best is None or _larger(value, best[0])):
+                    best = value, i
+            chosen.append(best)
+        for j, (value, i) in enumerate(reversed(chosen)):
+            values[first + j % 16, j // 16] = value
+            places[first + j % 16, j // 16] = i
+    return values, places
+
+
+def _larger(a, b) -> bool:
+    return a > b or (np.isnan(a) and not np.isnan(b))

@@ -56,17 +56,24 @@ def check_transpose(
             given="oob_mode.skip without an index of run time",
             allowed="oob_mode.error",
         )
-    if mode not in (DgeMode.unknown, DgeMode.swdge if gathers else DgeMode.hwdge):
+    modes = (DgeMode.swdge,) if gathers else (DgeMode.hwdge,) if src.indirect else (DgeMode.hwdge, DgeMode.none)
+    if mode not in (DgeMode.unknown, *modes):
         raise transpose.error(
             "dma_transpose.dge_mode",
             "the descriptors cannot be generated in this way",
-            given=f"dge_mode.{mode.name} with " + ("a vector of indices" if gathers else "no vector of indices"),
-            allowed="dge_mode.swdge or dge_mode.unknown" if gathers else "dge_mode.hwdge or dge_mode.unknown",
+            given=f"dge_mode.{mode.name} with {_addressing(src)}",
+            allowed=" or ".join(f"dge_mode.{mode.name}" for mode in (*modes, DgeMode.unknown)),
         )
     if gathers:
         _check_gather(transpose, src, target)
     elif mode is DgeMode.hwdge:
         _check_hwdge(transpose, src, target)
+
+
+def _addressing(src: Access) -> str:
+    if src.indirect is None:
+        return "no index of run time"
+    return "a vector of indices" if src.indirect.is_vector else "one index of run time"
 
 
 def _check_operand(transpose: Instruction, operand: str, access: Access, target: Target) -> None:

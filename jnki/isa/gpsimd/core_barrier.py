@@ -19,7 +19,7 @@ class CoreBarrier(Instruction):
     """Neither core goes on before both are here. It moves nothing.
 
     Attributes:
-        data: the tensor in shared HBM that they share; None in a finished program.
+        data: the tensor in shared HBM that they share, or one in the SBUF of this core; None in a finished program.
         engine: which engine of each core waits.
     """
 
@@ -31,8 +31,8 @@ class CoreBarrier(Instruction):
 
     def check(self, target: Target) -> None:
         check_version(self, target)
-        if self.data is not None and self.data.buffer.space is not Space.HBM:
-            raise wrong_memory(self, "data", self.data, "a tensor in nl.shared_hbm")
+        if self.data is not None and self.data.buffer.space is Space.PSUM:
+            raise wrong_memory(self, "data", self.data, "a tensor in nl.shared_hbm, or in nl.sbuf")
         super().check(target)
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -13,6 +12,7 @@ from jnki.access.mask import as_mask
 from jnki.access.ref import Ref, resolve
 from jnki.isa.instruction import Instruction
 from jnki.isa.operands import store_float32
+from jnki.isa.ranking import sort_keys
 from jnki.isa.vector.eights import EIGHT, check_data, check_data_mask, check_eight, enabled_rows, rows
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.source import user_location
@@ -47,7 +47,7 @@ class Max8(Instruction):
 
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
         values, enabled = rows(memory, self.src, at), enabled_rows(self, self.src, at)
-        keys = in_order(values)
+        keys = sort_keys(values)
         if enabled is not None:
             keys = jnp.where(enabled, keys, _OFF)
         _, places = lax.top_k(keys, EIGHT)
@@ -56,13 +56,6 @@ class Max8(Instruction):
         if enabled is not None:
             there = lax.broadcasted_iota(jnp.int32, largest.shape, 1) < jnp.sum(enabled, axis=1, keepdims=True)
         return store_float32(memory, self.dst, largest, at, there)
-
-
-def in_order(values: jax.Array) -> jax.Array:
-    """int32 keys in the order of float32 values: both zeros equal, every NaN above infinity, none of them `_OFF`."""
-    bits = lax.bitcast_convert_type(values, jnp.int32)
-    keys = jnp.where(bits < 0, ~(bits & jnp.int32(0x7FFFFFFF)) + 1, bits)
-    return jnp.where(jnp.isnan(values), jnp.int32(np.iinfo(np.int32).max), keys)
 
 
 @takes_target

@@ -28,6 +28,7 @@ from jnki.nki.isa.on_gpsimd import (
     nonzero_with_count,
     sequence_bounds,
     tensor_partition_reduce,
+    topk,
 )
 from jnki.nki.isa.on_scalar import activate2, activation, activation_reduce
 from jnki.nki.isa.on_tensor import nc_matmul, nc_matmul_mx, nc_transpose
@@ -122,6 +123,7 @@ __all__ = [
     "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
+    "topk",
     "unknown_engine",
     "vector_engine",
 ]
@@ -178,6 +180,7 @@ _FUNCTIONS = [
     "tensor_scalar_reduce",
     "tensor_tensor",
     "tensor_tensor_scan",
+    "topk",
 ]
 
 publish(globals(), "nisa", _FUNCTIONS, HINTS)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from jnki.access.buffer import Space
 from jnki.errors import RuleError
 from jnki.isa.dma.sendrecv import SendRecv
 from jnki.isa.gpsimd.core_barrier import CoreBarrier
@@ -22,7 +23,7 @@ def core_barrier(
     """Both cores wait here until each has come: what either has written to `data` the other one may read then.
 
     Args:
-        data: a tensor in `nl.shared_hbm`, or a parameter.
+        data: a tensor in `nl.shared_hbm`, or a parameter; or one in SBUF, which changes nothing.
         cores: the numbers of all cores of the launch, `(0, 1)`. A launch on one core may name that one, and waits for
             nobody.
         engine: which engine of each core waits.
@@ -44,7 +45,7 @@ def core_barrier(
             given=f"cores={cores!r}, launched on {count}",
             allowed=f"{tuple(range(count))}" if count > 1 else "kernel[2] and cores=(0, 1)",
         )
-    if not recorder.is_outside_grid(shared.buffer):
+    if shared.buffer.space is Space.HBM and not recorder.is_outside_grid(shared.buffer):
         raise barrier.error(
             "core_barrier.shared_hbm",
             "the tensor is one core's own",

@@ -12,6 +12,7 @@ from jnki.isa.gpsimd.nc_n_gather import NcNGather
 from jnki.isa.gpsimd.nonzero_with_count import NonzeroWithCount
 from jnki.isa.gpsimd.sequence_bounds import SequenceBounds
 from jnki.isa.gpsimd.tensor_partition_reduce import TensorPartitionReduce
+from jnki.isa.gpsimd.topk import Topk
 from jnki.isa.operators import name_of, operator
 from jnki.nki.isa.data_movement import affine_offset
 from jnki.nki.isa.instruction import NkiInstruction, operand, recorded
@@ -108,6 +109,26 @@ def nonzero_with_count(
         dst=to, src=source, index_offset=offset, padding_val=padding, location=user_location()
     )
     return recorded(instruction, name)
+
+
+def topk(val_dst: Any, idx_dst: Any, src: Any, n: int, name: str | None = None) -> NkiInstruction:
+    """Writes the largest elements of each 16 partitions, smallest first, and their numbers.
+
+    Elements and results wind through the partitions: number i is in partition `i % 16` and column `i // 16`.
+
+    Args:
+        val_dst: `[P, K]` of bfloat16 in SBUF: K results of each group, in its first columns.
+        idx_dst: `[P, K]` of uint32 in SBUF.
+        src: `[P, X]` of bfloat16 in SBUF.
+        n: how many elements of each group count.
+    """
+    function = "topk"
+    values, places, source = (
+        operand(tensor, function, argument)
+        for tensor, argument in ((val_dst, "val_dst"), (idx_dst, "idx_dst"), (src, "src"))
+    )
+    check_partitions(function, val_dst=values, idx_dst=places, src=source)
+    return recorded(Topk(val_dst=values, idx_dst=places, src=source, n=n, location=user_location()), name)
 
 
 def local_gather(

@@ -84,6 +84,14 @@ class NkiTensor(Tensor):
         """Where the view starts in the storage, in elements; what is known at run time left aside."""
         return self._access.offset.constant
 
+    @property
+    def base_tensor(self) -> "NkiTensor":
+        """The tensor that this is a view of, from its first element to its last, in the element type of the view.
+
+        No page of the documents has this name; public kernels read it.
+        """
+        return self._viewed(Access.whole(self._access.buffer))
+
     # Queries.
 
     def is_contiguous(self) -> bool:

@@ -182,11 +182,14 @@ def test_nothing_to_skip():
     run(index=(16, 1), oob_mode=oob_mode.skip)
 
 
+ONE_INDEX = {"index": (1, 1), "scalar": True}
+
+
 @pytest.mark.parametrize(
     ("options", "given", "allowed"),
     [
-        ({"dge_mode": dge_mode.swdge}, "swdge with no vector of indices", "hwdge"),
-        ({"dge_mode": dge_mode.none}, "none with no vector of indices", "hwdge"),
+        ({"dge_mode": dge_mode.swdge}, "swdge with no index of run time", "hwdge or dge_mode.none"),
+        ({"dge_mode": dge_mode.none, **ONE_INDEX}, "none with one index of run time", "hwdge"),
         ({"dge_mode": dge_mode.hwdge, "index": (16, 1)}, "hwdge with a vector of indices", "swdge"),
         ({"dge_mode": dge_mode.none, "index": (16, 1)}, "none with a vector of indices", "swdge"),
     ],
@@ -196,7 +199,8 @@ def test_descriptor_generation(options, given, allowed):
         "dma_transpose.dge_mode: dma_transpose: the descriptors cannot be generated in this way\n"
         f"  given:   dge_mode.{given}\n  allowed: dge_mode.{allowed} or dge_mode.unknown"
     )
-    run(**(options | {"dge_mode": dge_mode[allowed]}))
+    for mode in allowed.split(" or dge_mode."):
+        run(**(options | {"dge_mode": dge_mode[mode]}))
 
 
 HWDGE = {"dge_mode": dge_mode.hwdge}
