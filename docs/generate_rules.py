@@ -39,7 +39,8 @@ def collected(tests: Sequence[str]) -> set[Broken]:
         RuntimeError: a test failed.
     """
     collector = Collector()
-    options = ["-q", "-n", "0", "-p", "no:cacheprovider", f"--rootdir={ROOT}"]
+    # Assertions are plain, since jnki, whose plugin an installed pytest would rewrite, is imported already.
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--assert=plain", f"--rootdir={ROOT}"]
     if pytest.main([*options, *(str(ROOT / test) for test in tests)], plugins=[collector]) != 0:
         raise RuntimeError("a test failed: what it breaks is not known")
     return collector.found
