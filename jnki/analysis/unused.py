@@ -48,14 +48,17 @@ def _needed(program: Program, every: tuple[Instruction, ...]) -> set[str]:
     needed |= {p.buffer.name for p in program.parameters if p.mutable}
     waiting = list(every)
     while True:
-        used = [i for i in waiting if _is_seen(i) or any(a.buffer.name in needed for a in i.written())]
-        if not used:
+        # Backwards, one pass finds all that a straight line needs; loops take more.
+        left = []
+        for instruction in reversed(waiting):
+            if _is_seen(instruction) or any(a.buffer.name in needed for a in instruction.written()):
+                # Its destination too: what it does not write there stays.
+                needed |= {a.buffer.name for operand in instruction.operands().values() for a in operand.accesses()}
+            else:
+                left.append(instruction)
+        if len(left) == len(waiting):
             return needed
-        for instruction in used:
-            # Its destination too: what it does not write there stays.
-            needed |= {a.buffer.name for operand in instruction.operands().values() for a in operand.accesses()}
-        kept = set(map(id, used))
-        waiting = [i for i in waiting if id(i) not in kept]
+        waiting = left[::-1]
 
 
 def _is_seen(instruction: Instruction) -> bool:
