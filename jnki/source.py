@@ -55,17 +55,28 @@ def asked_by_user() -> bool:
 
 
 def user_location() -> Location | None:
-    """The innermost line of the user's source on the call stack, or None."""
+    """The innermost line of the user's source on the call stack, or None.
+
+    Where JAX calls a kernel, as `jax.jit(kernel)(x)` does, it is the line that calls JAX.
+    """
     frame = user_frame()
+    if frame is not None and "jax" in frame.f_code.co_filename:
+        machinery = (_PACKAGE, *_jax_folders())
+        while frame is not None and frame.f_code.co_filename.startswith(machinery):
+            frame = frame.f_back
     if frame is None:
         return None
     return Location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
+def _jax_folders() -> tuple[str, ...]:
+    folders = getattr(sys.modules.get("jax"), "__path__", ())
+    return tuple(os.path.abspath(folder) + os.sep for folder in folders)
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warns at the user's line: the innermost one that is neither in this package nor in JAX."""
-    jax = getattr(sys.modules.get("jax"), "__path__", ())
-    machinery = (_PACKAGE, *(os.path.abspath(folder) + os.sep for folder in jax))
+    machinery = (_PACKAGE, *_jax_folders())
     frame, depth = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(machinery):
         frame, depth = frame.f_back, depth + 1
