@@ -1,4 +1,4 @@
-"""Running random programs in every form, and comparing each with plain NumPy."""
+"""Running random programs in every form, in both dialects, and comparing each with plain NumPy."""
 
 from contextlib import nullcontext
 
@@ -8,6 +8,7 @@ from jax import numpy as jnp
 
 from jnki.errors import RuleError
 from jnki.neuronxcc import nki
+from tests.programs.current import check_current
 from tests.programs.draw import ROWS, WIDE, program
 from tests.programs.meanings import as_kernel, in_numpy
 from tests.record.rerolling import rerolling
@@ -83,4 +84,4 @@ def _check(seed: int) -> str | None:
         kernel = next(iter(runs.values()))
         if not np.array_equal(kernel(np.zeros_like(x[0]), x[0], rows), wanted[0]):
             return f"seed {seed}, step by step\n{source}"
-    return None
+    return check_current(seed, source, (x, rows), wanted, around)

@@ -1,8 +1,8 @@
 """Random kernels as Python source: loops in loops, Python state that iterations carry, conditions, views, masks, types.
 
-A program is a function of `k`, which moves and computes tiles (`tests/programs/meanings.py` has two of them), and of
-`loop`, which makes ranges. All tiles are `[4, 8]`; tensors have 64 rows of 8. Values stay small whole numbers, so that
-every order of additions gives the same bits.
+A program is a function of `k`, which moves and computes tiles (`tests/programs/meanings.py` has it in NumPy and in the
+legacy dialect, `current.py` in the current one), and of `loop`, which makes ranges. All tiles are `[4, 8]`; tensors
+have 64 rows of 8. Values stay small whole numbers, so that every order of additions gives the same bits.
 """
 
 import random
