@@ -13,7 +13,7 @@ from jnki.access.affine import Symbol
 from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Meeting, Use, Verdict
 from jnki.errors import RuleError
-from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions, made_in
 
 # Their iterations come one after another.
 _IN_ORDER = (LoopKind.SEQUENTIAL, LoopKind.DEVICE, LoopKind.FOUND)
@@ -60,7 +60,7 @@ def judged(
 
 
 def _judged_in(loop: Loop, outer: frozenset[Symbol], instances_read: bool) -> Iterator[Judged]:
-    local = set(_made_inside(loop))
+    local = set(made_in(loop))
     if loop.kind is LoopKind.GRID and _are_one(loop, local):
         return
     uses: dict[str, list[Use]] = {}
@@ -135,10 +135,3 @@ def _uses(nodes: tuple[Node, ...]) -> Iterator[Use]:
             if access in registers:
                 continue
             yield Use(node, access, False, accumulates and access in written)
-
-
-def _made_inside(loop: Loop | DeviceLoop) -> Iterator[str]:
-    yield from (buffer.name for buffer in loop.buffers)
-    for node in loop.body:
-        if isinstance(node, (Loop, DeviceLoop)):
-            yield from _made_inside(node)

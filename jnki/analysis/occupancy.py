@@ -17,7 +17,7 @@ from jnki.access.buffer import Buffer, Space
 from jnki.analysis.capacity import bytes_per_partition
 from jnki.analysis.finding import Finding, Severity
 from jnki.isa.instruction import Instruction
-from jnki.program.program import DeviceLoop, Loop, Node, Program
+from jnki.program.program import DeviceLoop, Node, Program, made_in
 from jnki.target import Target
 
 _SHOWN = 6
@@ -162,21 +162,13 @@ def _spans(nodes: tuple[Node, ...], every: list[Instruction]) -> Spans:
         if isinstance(node, DeviceLoop):
             step(node.head)
         inner = _spans(node.body, every)
-        own = _made_in(node)
+        own = set(made_in(node))
         for buffer, (first, last) in inner.items():
             if buffer.name in own:
                 add(buffer, first, last)
             else:
                 add(buffer, start, len(every) - 1)
     return {buffer: (first, last) for buffer, first, last in found.values()}
-
-
-def _made_in(loop: Loop | DeviceLoop) -> set[str]:
-    names = {buffer.name for buffer in loop.buffers}
-    for node in loop.body:
-        if isinstance(node, (Loop, DeviceLoop)):
-            names |= _made_in(node)
-    return names
 
 
 def _used(lives: tuple[Lifetime, ...], positions: int, target: Target) -> list[int]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from jnki.access.access import Access
 from jnki.access.affine import Symbol
-from jnki.analysis.around import with_loops
 from jnki.analysis.finding import Finding, Severity
 from jnki.analysis.meeting import meeting
 from jnki.analysis.verdict import Use, Verdict
@@ -17,7 +16,7 @@ from jnki.isa.dma.dma_copy import DmaCopy
 from jnki.isa.dma.dma_transpose import DmaTranspose
 from jnki.isa.gpsimd.iota import Iota
 from jnki.isa.instruction import Instruction
-from jnki.program.program import Program, instructions
+from jnki.program.program import Program, instructions, with_loops
 
 # The question that `meeting` answers, of two iterations of a loop, asked of the two sides of a copy.
 _SIDE = Symbol("side", 2)
@@ -26,7 +25,7 @@ _SIDE = Symbol("side", 2)
 def check_repeats(program: Program) -> Iterator[Finding]:
     """Advises of rows that may be written twice, and warns of copies that write where they read."""
     counted = _counted(program)
-    for instruction, around in with_loops(program.body):
+    for instruction, loops in with_loops(program.body):
         if not isinstance(instruction, (DmaCopy, DmaCompute, DmaTranspose)):
             continue
         rows = instruction.dst.indirect
@@ -34,7 +33,7 @@ def check_repeats(program: Program) -> Iterator[Finding]:
             yield _may_repeat(instruction, rows.index)
         for name, access in instruction.operands().items():
             if name not in instruction.writes and access.buffer.name == instruction.dst.buffer.name:
-                yield from _overlap(instruction, access, around)
+                yield from _overlap(instruction, access, frozenset(loop.symbol for loop in loops))
 
 
 def _counted(program: Program) -> set[str]:

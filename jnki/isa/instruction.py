@@ -106,6 +106,11 @@ class Instruction:
         return self.reads_destination
 
     @property
+    def keeps_some(self) -> bool:
+        """Whether it leaves elements of its destination as they were that no mask takes from it."""
+        return self.reads_destination and not self.is_accumulation
+
+    @property
     def sums_partitions(self) -> bool:
         """Whether all it does is to add, to its destination, a sum over the partitions of its operands."""
         return False

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jnki.access.buffer import Space
 from jnki.errors import RuleError
+from jnki.kernel.concrete import memory_of
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault
 from jnki.memory.gather import read
 from jnki.program.program import Program
-from jnki.stepping.kinds import Key
 from jnki.stepping.walk import Step, walk
 
 
@@ -38,21 +36,11 @@ class Debugger(Iterator[Step]):
         Raises:
             RuleError: `debug.traced`, where the arrays have no values.
         """
-        for parameter, array in zip(program.parameters, arrays):
-            if isinstance(array, jax.core.Tracer):
-                raise RuleError(
-                    "debug.traced",
-                    f"kernel '{program.name}' runs step by step, on arrays that have values",
-                    given=f"'{parameter.buffer.name}' as {type(array).__name__}",
-                    allowed="a call outside of jax.jit, vmap and grad",
-                )
         self.program = program
         self.last: Step | None = None
         self._outputs = outputs
-        self._start: dict[Key, Any] = {
-            (Space.HBM, p.buffer.name): jnp.array(array, p.buffer.dtype.storage)
-            for p, array in zip(program.parameters, arrays)
-        }
+        held = ((parameter.buffer, array) for parameter, array in zip(program.parameters, arrays))
+        self._start = memory_of(held, self._not_concrete)
         self._steps = walk(program, self._start)
 
     def __iter__(self) -> "Debugger":
@@ -106,11 +94,19 @@ class Debugger(Iterator[Step]):
         memory = self.last.memory if self.last is not None else DeviceMemory(self._start, Fault())
         return self._outputs([read(memory.get(a.buffer), a, NO_LOOPS) for a in self.program.outputs])
 
+    def _not_concrete(self, given: str) -> RuleError:
+        return RuleError(
+            "debug.traced",
+            f"kernel '{self.program.name}' runs step by step, on arrays that have values",
+            given=given,
+            allowed="a call outside of jax.jit, vmap and grad",
+        )
+
     @staticmethod
     def _differs(step: Step, wanted: Mapping[str, Any], rtol: float, atol: float) -> bool:
-        placed, written = step.placed(), step.written()
+        written = step.written()
         for name, values in written.items():
-            access = placed.operands()[name]
+            access = step.placed.operands()[name]
             if access.buffer.name not in wanted:
                 continue
             right = np.asarray(wanted[access.buffer.name])

@@ -10,11 +10,13 @@ import jax
 import numpy as np
 
 from jnki.access.access import Access
+from jnki.access.buffer import Buffer, Space
 from jnki.errors import misfit
 from jnki.kernel.arguments import Arguments, flatten, quick_key
 from jnki.kernel.cache import Cache
+from jnki.kernel.concrete import memory_of
 from jnki.kernel.dialect import LEGACY, Dialect
-from jnki.kernel.eager import check_concrete, memory_of
+from jnki.kernel.eager import not_concrete
 from jnki.kernel.log import RECORD, timed
 from jnki.kernel.observed import observed
 from jnki.kernel.options import Options
@@ -190,12 +192,13 @@ class Entries:
             FaultError: a row index is out of bounds, and `raises`.
         """
         bound, arguments = self._bind(args, kwargs)
-        check_concrete(arguments, self._name)
+        buffers = (Buffer(n, Space.HBM, s.shape, s.dtype) for n, s in zip(arguments.names, arguments.specs))
+        start = memory_of(zip(buffers, arguments.arrays), lambda given: not_concrete(self._name, given))
         stepper: Stepper | None = None
 
         def make(**settings: Any) -> Stepper:
             nonlocal stepper
-            stepper = Stepper(**settings, arrays=memory_of(arguments), raises=raises)
+            stepper = Stepper(**settings, arrays=dict(start), raises=raises)
             return stepper
 
         settings = grid, target, options, axes

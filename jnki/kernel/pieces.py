@@ -21,7 +21,7 @@ from jnki.isa.registers.loop_head import LoopHead
 from jnki.kernel.progress import progress
 from jnki.lower.run import run_block
 from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
-from jnki.program.program import DeviceLoop, Loop, Node, Program, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, Program, instructions, made_in
 from jnki.record.reroll.codec import Encoded, Rebuilt
 
 # With more instructions and loops outside of any loop, a kernel is run in pieces.
@@ -103,7 +103,7 @@ class Pieces:
 
     def _add(self, node: Node, found: dict[Any, _Structure]) -> None:
         inside = list(instructions((node,)))
-        made = set(_made_in(node))
+        made = set(made_in(node)) if isinstance(node, (Loop, DeviceLoop)) else set()
         names, written = dict[tuple[Space, str], None](), dict[tuple[Space, str], None]()
         for instruction in inside:
             for operand in instruction.operands().values():
@@ -161,10 +161,3 @@ class Pieces:
                     arrays.pop(name, None)
                 done += 1
         return DeviceMemory(arrays, fault)
-
-
-def _made_in(node: Node) -> Iterator[str]:
-    if isinstance(node, (Loop, DeviceLoop)):
-        yield from (buffer.name for buffer in node.buffers)
-        for inner in node.body:
-            yield from _made_in(inner)

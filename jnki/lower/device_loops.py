@@ -18,11 +18,11 @@ from jnki.access.buffer import Buffer
 from jnki.lower.across import own_ranks
 from jnki.lower.manual_axes import varying_axes, varying_over
 from jnki.lower.needs_bound import needs_bound
-from jnki.lower.plan import local_names, travelling
+from jnki.lower.plan import travelling
 from jnki.lower.slabs import accesses_in
 from jnki.memory import DeviceMemory, Fault, Loops
 from jnki.memory.bits import chosen, from_twins, to_twins
-from jnki.program.program import DeviceLoop, Node, instructions
+from jnki.program.program import DeviceLoop, Node, instructions, made_in
 
 RunBlock = Callable[[tuple[Node, ...], DeviceMemory, Loops], DeviceMemory]
 
@@ -57,7 +57,7 @@ def _outside(loop: DeviceLoop, memory: DeviceMemory) -> tuple[list[Buffer], list
     accesses: dict[str, Any] = {}
     for access in accesses_in((loop,)):
         accesses.setdefault(access.buffer.name, []).append(access)
-    for name in local_names(loop):
+    for name in made_in(loop):
         accesses.pop(name, None)
     written = {a.buffer.name for i in instructions((loop,)) for a in i.written()}
     floats = memory.float_types()

@@ -14,56 +14,49 @@ from jnki.access.access import Access
 from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.isa.instruction import Instruction
-from jnki.lower.widen import widened
+from jnki.lower.widen import straight, widened
 from jnki.program.program import Loop, Node
 
 
 def with_first_products(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """A block where such loops are one contraction each. What the first product's own tiles hold stays as it was."""
-    if not any(isinstance(node, Loop) for node in nodes):
-        return nodes
     found: list[Node] = []
     for node in nodes:
-        before = tuple(found[-len(node.body) :]) if isinstance(node, Loop) else ()
-        one = _continuation(before, node) if isinstance(node, Loop) else None
-        if one is None:
-            found.append(node)
+        one = _continuation(tuple(found[-len(node.body) :]), node) if isinstance(node, Loop) else None
+        if isinstance(node, Loop) and one is not None:
+            found[-len(node.body) :] = one
         else:
-            found[len(found) - len(before) :] = one
+            found.append(node)
     return tuple(found)
 
 
-def _continuation(before: tuple[Node, ...], loop: Loop) -> tuple[Node, ...] | None:
+def _continuation(nodes: tuple[Node, ...], loop: Loop) -> tuple[Instruction, ...] | None:
     """What comes before the loop and the loop itself as straight instructions, or None where it does not go on."""
-    if len(before) != len(loop.body) or not all(isinstance(node, Instruction) for node in (*before, *loop.body)):
+    before, after = straight(nodes), straight(loop.body)
+    if not before or after is None or len(before) != len(after):
         return None
-    whole = _from_one_earlier(loop)
-    wide = widened(whole)
+    symbol = Symbol(loop.symbol.name, loop.symbol.trips + 1, loop.symbol.found)
+    body = tuple(i.substitute(loop.symbol, Affine.of(symbol) + -1) for i in after)
+    wide = widened(replace(loop, symbol=symbol, body=body))
     if wide is None:
         return None
-    firsts = [i.from_nothing() if i.sums_partitions else i for i in whole.body if isinstance(i, Instruction)]
-    at_zero = [i.substitute(whole.symbol, Affine()) for i in firsts]
     names: dict[str, Buffer] = {}
-    for mine, theirs in zip(at_zero, before):
-        if not isinstance(theirs, Instruction) or not _is_alike(mine, theirs, {b.name for b in loop.buffers}, names):
+    own = {buffer.name for buffer in loop.buffers}
+    for mine, theirs in zip(map(_overwriting, body), before):
+        if not _is_alike(mine.substitute(symbol, Affine()), theirs, own, names):
             return None
     # What the loop reads from outside must not be what was written just before it.
-    written = {a.buffer.name for i in before if isinstance(i, Instruction) for a in i.written()}
-    sums = {a.buffer.name for i in whole.body if isinstance(i, Instruction) and i.sums_partitions for a in i.written()}
+    written = {a.buffer.name for i in before for a in i.written()}
+    sums = {a.buffer.name for i in body if i.sums_partitions for a in i.written()}
     outside = {a.buffer.name for i in wide for operand in i.operands().values() for a in operand.accesses()}
     if (written - sums) & outside:
         return None
-    kept = tuple(i for i, own in zip(before, whole.body) if isinstance(own, Instruction) and not own.sums_partitions)
-    return (*kept, *(i.from_nothing() if i.sums_partitions else i for i in wide))
+    return (*(i for i, later in zip(before, body) if not later.sums_partitions), *map(_overwriting, wide))
 
 
-def _from_one_earlier(loop: Loop) -> Loop:
-    """The loop with one iteration more, in front."""
-    symbol = Symbol(loop.symbol.name, loop.symbol.trips + 1, loop.symbol.found)
-    body = tuple(
-        i.substitute(loop.symbol, Affine.of(symbol) + -1) if isinstance(i, Instruction) else i for i in loop.body
-    )
-    return replace(loop, symbol=symbol, body=body)
+def _overwriting(instruction: Instruction) -> Instruction:
+    """A sum that adds to nothing; what is no sum, as it is."""
+    return instruction.from_nothing() if instruction.sums_partitions else instruction
 
 
 def _is_alike(mine: Instruction, theirs: Instruction, own: set[str], names: dict[str, Buffer]) -> bool:

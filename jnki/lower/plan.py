@@ -21,7 +21,7 @@ from typing import Any
 from jnki.access.access import Access
 from jnki.access.buffer import Buffer
 from jnki.lower.slabs import Slab, accesses_in, in_slabs, overwrites, slab_of, writes_in_part
-from jnki.program.program import DeviceLoop, Loop, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, Node, instructions, made_in
 
 # All iterations of a batch hold their tiles at the same time.
 BATCH_LIMIT_BYTES = 1 << 31
@@ -67,7 +67,7 @@ def plan(loop: Loop, form: Form | None = None, floats: Mapping[str, Any] = Mappi
     accesses: dict[str, list[Access]] = {}
     for access in accesses_in(loop.body):
         accesses.setdefault(access.buffer.name, []).append(access)
-    for name in local_names(loop):
+    for name in made_in(loop):
         accesses.pop(name, None)
     written = {a.buffer.name for i in instructions(loop.body) for a in i.written()}
 
@@ -124,15 +124,6 @@ def _form(
 def _moves_elsewhere(loop: Loop, body: tuple[Node, ...]) -> bool:
     """Whether an address outside of all slabs depends on the index: batched, its slice would become a gather."""
     return any(loop.symbol in access.offset.symbols for access in accesses_in(body))
-
-
-def local_names(loop: Loop | DeviceLoop) -> set[str]:
-    """Names of the buffers that the loop, or one in it, makes."""
-    names = {b.name for b in loop.buffers}
-    for node in loop.body:
-        if isinstance(node, (Loop, DeviceLoop)):
-            names |= local_names(node)
-    return names
 
 
 def _local_bytes(loop: Loop | DeviceLoop) -> int:

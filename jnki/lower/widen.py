@@ -23,7 +23,7 @@ from jnki.program.program import Loop, Node
 
 def widened(loop: Loop) -> tuple[Instruction, ...] | None:
     """The loop as one pass over wider tiles, or None where its iterations do not continue each other."""
-    body = _straight(loop.body)
+    body = straight(loop.body)
     if body is None or not any(i.sums_partitions for i in body):
         return None
     local = {b.name: b for b in loop.buffers}
@@ -38,7 +38,8 @@ def widened(loop: Loop) -> tuple[Instruction, ...] | None:
     return tuple(i.map_accesses(lambda a: _wider(a, loop.symbol, trips, local, sums)) for i in body)
 
 
-def _straight(nodes: tuple[Node, ...]) -> tuple[Instruction, ...] | None:
+def straight(nodes: tuple[Node, ...]) -> tuple[Instruction, ...] | None:
+    """The nodes, where all of them are instructions."""
     instructions = tuple(n for n in nodes if isinstance(n, Instruction))
     return instructions if len(instructions) == len(nodes) else None
 

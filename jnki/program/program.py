@@ -142,6 +142,29 @@ def instructions(nodes: tuple[Node, ...]) -> Iterator[Instruction]:
                 yield node
 
 
+def with_loops(
+    nodes: tuple[Node, ...], around: tuple[Loop | DeviceLoop, ...] = ()
+) -> Iterator[tuple[Instruction, tuple[Loop | DeviceLoop, ...]]]:
+    """As `instructions`, each with the loops around it, outermost first; the head of a loop stands inside of it."""
+    for node in nodes:
+        match node:
+            case Loop():
+                yield from with_loops(node.body, (*around, node))
+            case DeviceLoop():
+                yield node.head, (*around, node)
+                yield from with_loops(node.body, (*around, node))
+            case _:
+                yield node, around
+
+
+def made_in(loop: Loop | DeviceLoop) -> Iterator[str]:
+    """Names of the buffers that the loop, or one in it, makes."""
+    yield from (buffer.name for buffer in loop.buffers)
+    for node in loop.body:
+        if isinstance(node, (Loop, DeviceLoop)):
+            yield from made_in(node)
+
+
 def listing(program: Program) -> str:
     """The program as text."""
     grid = f"[{', '.join(map(str, program.grid))}]" if program.grid else ""

@@ -9,6 +9,7 @@ program does; and compiled once for each kind, it costs a call:
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -140,6 +141,24 @@ def run_step(step: Step, old: tuple[Any, ...], arrays: tuple[Any, ...], overwrit
     numbers = np.array(step.numbers, np.int32) if step.numbers else None
     written, fault = (overwriting if overwrite else keeping)(numbers, old, arrays)
     return written, fault
+
+
+def run_on(
+    instruction: Instruction, step: Step, arrays: Mapping[Key, Any], overwrite: bool
+) -> tuple[tuple[Any, ...], Fault | None]:
+    """As `run_step`, on tensors by name: what those that the instruction writes hold after it.
+
+    Args:
+        step: what the instruction is.
+        overwrite: whether the arrays that it writes may be overwritten.
+    """
+    old, read = tuple(map(arrays.get, step.written)), tuple(map(arrays.get, step.read))
+    try:
+        return run_step(step, old, read, overwrite)
+    except (ValueError, TypeError, NotImplementedError):
+        # What is wrong with it is told of its own line and tensors; and more is modelled where places are known.
+        memory = instruction.execute(DeviceMemory(arrays, Fault()))
+        return tuple(map(memory.arrays.get, step.written)), memory.fault
 
 
 @lru_cache(maxsize=4096)

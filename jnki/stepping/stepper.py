@@ -30,7 +30,7 @@ from jnki.memory.sites import NO_SITE
 from jnki.program.program import Node
 from jnki.record.blocks import Scope
 from jnki.record.recorder import Recorder
-from jnki.stepping.kinds import Key, run_step, step_of
+from jnki.stepping.kinds import Key, run_on, step_of
 from jnki.stepping.shown import text_of
 from jnki.stepping.unwritten import unwritten_elements
 
@@ -120,12 +120,7 @@ class Stepper(Recorder):
         results = {_key(access.buffer) for name, access in instruction.operands().items() if name == "dst"}
         besides = {key: array for key, array in zip(step.written, old) if key not in results}
         overwrite = not besides and not instruction.may_fault and self._ours.issuperset(step.written)
-        try:
-            written, fault = run_step(step, old, tuple(map(self.arrays.get, step.read)), overwrite)
-        except (ValueError, TypeError, NotImplementedError):
-            # What is wrong with it is told of its own line and tensors; and more is modelled where places are known.
-            memory = instruction.execute(self._memory().with_fault(Fault()))
-            written, fault = tuple(map(memory.arrays.get, step.written)), memory.fault
+        written, fault = run_on(instruction, step, self.arrays, overwrite)
         if fault is not None and int(fault.site) != NO_SITE:
             self._fails(instruction)
         self._before = instruction, besides

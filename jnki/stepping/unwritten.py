@@ -27,8 +27,7 @@ def unwritten_elements(access: Access, values: np.ndarray, writers: Iterable[Ins
         return marked
     written = np.zeros(access.buffer.size_bytes, bool)
     for instruction in writers:
-        keeps_some = instruction.reads_destination and not instruction.is_accumulation
-        if keeps_some or any(operand.indirect is not None for operand in instruction.operands().values()):
+        if instruction.keeps_some or any(operand.indirect is not None for operand in instruction.operands().values()):
             continue
         for operand in instruction.written():
             if operand.buffer.name == access.buffer.name:

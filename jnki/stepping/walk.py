@@ -20,7 +20,7 @@ from jnki.memory import NO_LOOPS, DeviceMemory, Fault, Loops
 from jnki.memory.gather import read
 from jnki.memory.sites import NO_SITE, iterations_of
 from jnki.program.program import DeviceLoop, Loop, Node, Program, instructions
-from jnki.stepping.kinds import Key, run_step, step_of
+from jnki.stepping.kinds import Key, run_on, step_of
 from jnki.stepping.shown import text_of
 
 
@@ -31,6 +31,7 @@ class Step:
     Attributes:
         number: how many ran before it.
         instruction: as it stands in the listing.
+        placed: the same with the numbers of this iteration in place of loop indices.
         loops: the loops around it and their iterations, outermost first.
         memory: everything after it, by name: `step.memory.sbuf["tile"]`.
         fault: the first fault so far.
@@ -38,6 +39,7 @@ class Step:
 
     number: int
     instruction: Instruction
+    placed: Instruction
     loops: tuple[tuple[Symbol, int], ...]
     memory: DeviceMemory
     fault: Fault
@@ -56,15 +58,11 @@ class Step:
     def written(self) -> dict[str, np.ndarray]:
         """What the instruction has written, by operand; the whole tensor where an index of run time says where."""
         found = {}
-        for name, access in self.placed().operands().items():
+        for name, access in self.placed.operands().items():
             if name in self.instruction.writes:
                 place = Access.whole(access.buffer) if access.indirect is not None or access.unchecked else access
                 found[name] = np.asarray(read(self.memory.get(place.buffer), place, NO_LOOPS))
         return found
-
-    def placed(self) -> Instruction:
-        """The instruction with the numbers of this iteration in place of loop indices."""
-        return placed(self.instruction, dict(self.loops))
 
     def __str__(self) -> str:
         iterations = ", ".join(f"{name}={number}" for name, number in self.iterations)
@@ -143,20 +141,14 @@ class _Walk:
             self._set(here.execute(self._memory(), NO_LOOPS))
         else:
             self._run(node, here, at)
-        step = Step(self._number, node, at, self._memory(), self._fault)
+        step = Step(self._number, node, here, at, self._memory(), self._fault)
         self._number += 1
         return step
 
     def _run(self, node: Instruction, here: Instruction, at: At) -> None:
         step = step_of(trimmed(here))
-        old = tuple(map(self._arrays.get, step.written))
-        try:
-            # Never in place: the steps before this one still have their memory.
-            written, fault = run_step(step, old, tuple(map(self._arrays.get, step.read)), False)
-        except (ValueError, TypeError, NotImplementedError):
-            # What is wrong is told of its own tensors; and more is modelled where places are known.
-            memory = here.execute(self._memory().with_fault(Fault()), NO_LOOPS)
-            written, fault = tuple(map(memory.arrays.get, step.written)), memory.fault
+        # Never in place: the steps before this one still have their memory.
+        written, fault = run_on(here, step, self._arrays, overwrite=False)
         if fault is not None and int(fault.site) != NO_SITE:
             # Once more, for what its fault says of the tensor, the line and the iteration.
             fault = node.execute(self._memory().with_fault(Fault()), Loops(at)).fault

@@ -63,7 +63,6 @@ def footprint(instruction: Instruction) -> Footprint:
     reads: list[Touch] = []
     writes: list[Touch] = []
     unjudged: list[str] = []
-    keeps_some = instruction.reads_destination and not instruction.is_accumulation
     chosen = _CHOOSES.get(type(instruction), ())
     for name, access in instruction.operands().items():
         if name in instruction.registers or access.buffer.space is Space.REGISTER:
@@ -75,9 +74,9 @@ def footprint(instruction: Instruction) -> Footprint:
             reads.append(Touch(f"{name}'s index", access.indirect.index))
         if name in instruction.writes:
             writes.append(touch)
-            if not is_known or (keeps_some and touch.predicate is None):
+            if not is_known or (instruction.keeps_some and touch.predicate is None):
                 unjudged.append(name)
-            if keeps_some or not instruction.reads_destination:
+            if instruction.keeps_some or not instruction.reads_destination:
                 continue
         if name in chosen or not is_known or (name not in instruction.writes and _has_contraction_mask(instruction)):
             unjudged.append(name)

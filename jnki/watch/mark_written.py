@@ -7,46 +7,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from jnki.access.access import Access
-from jnki.isa.instruction import Instruction
 from jnki.isa.operands import load
 from jnki.memory import NO_LOOPS, DeviceMemory, Loops
 from jnki.memory.scatter import write
-from jnki.watch.enabled import Share, enabled_elements
+from jnki.watch.watcher import Watcher
 
 
 @dataclass(frozen=True, kw_only=True)
-class MarkWritten(Instruction):
+class MarkWritten(Watcher):
     """All bits of `dst`, a shadow, are set where the instruction that it stands beside writes.
 
     Attributes:
         dst: the elements.
         predicate: where it is 0, nothing is written.
-        other0, other1, other2: the other operands of the instruction with an index of run time.
-        share: what `dst` has to do with the mask.
     """
 
     name: ClassVar[str] = "mark_written"
-    is_addressing: ClassVar[bool] = True
 
     dst: Access
     predicate: Access | None = None
-    other0: Access | None = None
-    other1: Access | None = None
-    other2: Access | None = None
-    share: Share | None = None
 
     @property
     def reads_destination(self) -> bool:
         """Where the predicate is 0, the mark from before stays."""
         return self.predicate is not None
 
-    @property
-    def may_fault(self) -> bool:
-        return False
-
     def execute(self, memory: DeviceMemory, at: Loops = NO_LOOPS) -> DeviceMemory:
-        others = tuple(a for a in (self.other0, self.other1, self.other2) if a is not None)
-        enabled, rows = enabled_elements(memory, self.dst, others, self.mask, self.share, at)
+        enabled, rows = self.enabled(memory, self.dst, at)
         if self.predicate is not None:
             chosen = load(memory, self.predicate, at).reshape(self.dst.shape) != 0
             enabled = chosen if enabled is None else enabled & chosen

@@ -4,10 +4,13 @@ import functools
 from dataclasses import dataclass, field
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jnki.analysis.finding import Finding, Findings, Severity
 from jnki.memory.sites import iterations_of
+from jnki.watch.tally import saturated
 from jnki.watch.unwritten import Watched
 
 
@@ -38,7 +41,8 @@ class RunFindings:
 
     def _sum(self, repeats: bool) -> jax.Array:
         chosen = np.array([place.repeats is repeats for place in self.places] or [False])
-        return (self.tally[..., 0] * chosen).sum(axis=-1)
+        counts = jnp.where(chosen, self.tally[..., 0], 0)
+        return lax.reduce(counts, jnp.int32(0), saturated, (counts.ndim - 1,))
 
     def findings(self) -> Findings:
         """As values; a finding of a batch tells its first case (needs concrete values)."""

@@ -14,7 +14,7 @@ from jnki.access.access import Access, Dim
 from jnki.access.affine import Affine
 from jnki.access.buffer import Buffer, Space
 from jnki.dtypes import int32
-from jnki.memory import DeviceMemory, Loops
+from jnki.memory import Loops
 from jnki.memory.loops import MAX_LOOP_DEPTH
 
 WIDTH = 3 + MAX_LOOP_DEPTH
@@ -32,6 +32,11 @@ def tally_buffer(sites: int) -> Buffer:
 
 def row_of(tally: Buffer, site: int) -> Access:
     return Access(tally, Affine(site * WIDTH), (Dim(WIDTH, 1), Dim(1, WIDTH)))
+
+
+def saturated(one: jax.Array, other: jax.Array) -> jax.Array:
+    """The sum of two counts, at most the largest int32: it never wraps."""
+    return jnp.where(one > _MOST - other, _MOST, one + other)
 
 
 def counted(old: jax.Array, found: jax.Array, rows: jax.Array | None, at: Loops) -> jax.Array:
@@ -52,11 +57,6 @@ def counted(old: jax.Array, found: jax.Array, rows: jax.Array | None, at: Loops)
         row = rows[jnp.minimum(position // per_row, rows.size - 1)]
     here = jnp.concatenate([jnp.stack([number, position, row]), at.iteration()]).reshape(old.shape)
     count = old[..., :1]
-    total = jnp.where(count > _MOST - number, _MOST, count + number)
+    total = saturated(count, number)
     is_first = (count == 0) & (number > 0)
     return jnp.where(is_first, here, jnp.concatenate([total, old[..., 1:]], axis=-1))
-
-
-def cleared(memory: DeviceMemory, tally: Buffer) -> DeviceMemory:
-    """Memory with nothing counted."""
-    return memory.set(tally, jnp.zeros(tally.shape, jnp.int32))

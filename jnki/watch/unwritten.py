@@ -79,20 +79,20 @@ def watched(program: Program) -> WatchedProgram:
     known = {p.buffer.name for p in program.parameters}
     candidates = dict(_declared(program.buffers, program.body))
     doubtful = {name for name, (buffer, body) in candidates.items() if not overwrites(body, buffer)} - known
-    # A tensor of which no element is read in doubt needs no shadow; which ones are is known after one walk.
+    # After one walk it is known how many places there are, and which tensors need no shadow, because no element of them
+    # is read in doubt.
     shadows = Shadows.of(instructions(program.body))
-    first = _Walk(shadows, doubtful, doubtful)
-    first.block(program.body, ())
-    list(first.outputs(program.outputs))
+    first = _Walk(shadows, tally_buffer(0), doubtful, doubtful)
+    first.through(program)
+    tally = tally_buffer(len(first.places))
     read = {place.access.buffer.name for place in first.places if not place.repeats}
-    walk = _Walk(shadows, doubtful, read)
-    body = [*walk.cleared(program.buffers), *walk.block(program.body, ()), *walk.outputs(program.outputs)]
-    tally = tally_buffer(len(walk.places))
+    walk = _Walk(shadows, tally, doubtful, read)
+    body = walk.through(program)
     return WatchedProgram(
         replace(
             program,
             buffers=(*program.buffers, *walk.shadows(program.buffers), tally),
-            body=(_zeros(tally), *(_counting_into(node, tally) for node in body)),
+            body=(_zeros(tally), *body),
             outputs=(*program.outputs, Access.whole(tally)),
             cores=(),
         ),
@@ -120,15 +120,22 @@ class _Walk:
 
     Attributes:
         of: the shadows of the program.
+        tally: where it is counted.
         doubtful: names of the tensors whose reads are counted.
         shadowed: names of those that have a shadow.
     """
 
     of: Shadows
+    tally: Buffer
     doubtful: set[str]
     shadowed: set[str]
     places: list[Watched] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
+
+    def through(self, program: Program) -> list[Node]:
+        """The body of the program, watched."""
+        around = self.cleared(program.buffers), self.block(program.body, ()), self.outputs(program.outputs)
+        return [node for part in around for node in part]
 
     def block(self, nodes: tuple[Node, ...], loops: tuple[Symbol, ...]) -> list[Node]:
         found: list[Node] = []
@@ -180,9 +187,8 @@ class _Walk:
     def _repeats(self, node: Instruction, touch: Touch, loops: tuple[Symbol, ...]) -> Instruction:
         at = node.unrolled, node.location
         self.places.append(Watched(node.name, touch.operand, touch.access, loops, *at, repeats=True))
-        into = row_of(tally_buffer(0), len(self.places) - 1)
-        count = CountRepeats(into=into, src=touch.access, location=node.location, mask=touch.mask, share=touch.share)
-        return replace(count, **_others(node, touch))
+        count = CountRepeats(into=self._row(), src=touch.access, location=node.location)
+        return replace(count, mask=touch.mask, share=touch.share, **_others(node, touch))
 
     def _count(
         self,
@@ -195,12 +201,14 @@ class _Walk:
     ) -> Instruction:
         at = (node.unrolled, node.location) if node is not None else ((), None)
         self.places.append(Watched(name, operand, access, loops, *at))
-        # The tally has as many rows as there are places, which is not known yet: its row is put in at the end.
-        into = row_of(tally_buffer(0), len(self.places) - 1)
-        count = CountUnwritten(into=into, src=self.of.of_access(access), location=at[1])
+        count = CountUnwritten(into=self._row(), src=self.of.of_access(access), location=at[1])
         if node is None or touch is None:
             return count
         return replace(count, mask=touch.mask, share=touch.share, **_others(node, touch))
+
+    def _row(self) -> Access:
+        """That of the last place."""
+        return row_of(self.tally, len(self.places) - 1)
 
 
 def _others(node: Instruction, touch: Touch) -> dict[str, Any]:
@@ -215,13 +223,3 @@ def _others(node: Instruction, touch: Touch) -> dict[str, Any]:
 
 def _zeros(buffer: Buffer) -> Instruction:
     return Memset(dst=Access.whole(buffer), value=0)
-
-
-def _counting_into(node: Node, tally: Buffer) -> Node:
-    if isinstance(node, (Loop, DeviceLoop)):
-        return replace(node, body=tuple(_counting_into(inner, tally) for inner in node.body))
-    return (
-        replace(node, into=replace(node.into, buffer=tally))
-        if isinstance(node, (CountUnwritten, CountRepeats))
-        else node
-    )

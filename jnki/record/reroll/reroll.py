@@ -16,7 +16,7 @@ from jnki.access.affine import Affine, Symbol
 from jnki.access.buffer import Buffer
 from jnki.access.buffer import Place as OnChip
 from jnki.isa.instruction import Instruction
-from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions
+from jnki.program.program import DeviceLoop, Loop, LoopKind, Node, instructions, made_in
 from jnki.record.reroll.codec import Encoded, Place, Rebuilt, stacked
 from jnki.record.reroll.fold import Folding, Item
 from jnki.record.reroll.storage import Storage
@@ -257,13 +257,6 @@ def _used_on_device(nodes: tuple[Node, ...]) -> Iterator[str]:
         if isinstance(node, DeviceLoop):
             inside = instructions((node,))
             used = {a.buffer.name for i in inside for operand in i.operands().values() for a in operand.accesses()}
-            yield from used - set(_made_in(node))
+            yield from used - set(made_in(node))
         if isinstance(node, (Loop, DeviceLoop)):
             yield from _used_on_device(node.body)
-
-
-def _made_in(loop: Loop | DeviceLoop) -> Iterator[str]:
-    yield from (buffer.name for buffer in loop.buffers)
-    for node in loop.body:
-        if isinstance(node, (Loop, DeviceLoop)):
-            yield from _made_in(node)
