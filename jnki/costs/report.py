@@ -82,8 +82,8 @@ def report(program: Program) -> Report:
     written: Counter[str] = Counter()
     for move in moves:
         written[move.destination] += move.written_bytes * (move.times or 0)
-        for source in move.sources:
-            read[source] += move.read_bytes // len(move.sources) * (move.times or 0)
+        for source, size_bytes in move.reads:
+            read[source] += size_bytes * (move.times or 0)
     names = sorted(read | written, key=lambda name: -(read[name] + written[name]))
     return Report(
         program.name,

@@ -28,8 +28,9 @@ class Transfer:
         name: the instruction's.
         location: the user's line.
         times: how often it runs; None where that is known at run time only.
-        sources, destination: tensors, as `memory:name`.
-        read_bytes, written_bytes: of one run, without the index tiles.
+        reads: of one run, each tensor that is read, as `memory:name`, and how many bytes; without the index tiles.
+        destination: the tensor that is written, in the same way.
+        written_bytes: of one run.
         hbm_bytes: how many of both are in HBM.
         source_run_bytes, destination_run_bytes: how many follow each other without a gap, at least.
         descriptors: pieces without a gap on either side; None where that is no matter of runs (a transpose).
@@ -40,9 +41,8 @@ class Transfer:
     name: str
     location: Location | None
     times: int | None
-    sources: tuple[str, ...]
+    reads: tuple[tuple[str, int], ...]
     destination: str
-    read_bytes: int
     written_bytes: int
     hbm_bytes: int
     source_run_bytes: int
@@ -50,6 +50,16 @@ class Transfer:
     descriptors: int | None
     dge: tuple[str, str] | None
     is_most: bool
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The tensors that are read, each once."""
+        return tuple(dict.fromkeys(name for name, _ in self.reads))
+
+    @property
+    def read_bytes(self) -> int:
+        """What is read in one run."""
+        return sum(size for _, size in self.reads)
 
     @property
     def moved_bytes(self) -> int:
@@ -74,17 +84,15 @@ def transfers(program: Program) -> tuple[Transfer, ...]:
 def _transfer(instruction: Dma, times: int | None, target: Target) -> Transfer:
     dst = instruction.dst
     sources = tuple(_sources(instruction))
-    every = (*sources, dst) if not instruction.reads_destination else (*sources, dst, dst)
-    read = sum(map(_bytes, every)) - _bytes(dst)
+    read = (*sources, dst) if instruction.reads_destination else sources
     return Transfer(
         name=instruction.name,
         location=instruction.location,
         times=times,
-        sources=tuple(dict.fromkeys(map(_named, sources))),
+        reads=tuple((_named(access), _bytes(access)) for access in read),
         destination=_named(dst),
-        read_bytes=read,
         written_bytes=_bytes(dst),
-        hbm_bytes=sum(_bytes(access) for access in every if access.buffer.space is Space.HBM),
+        hbm_bytes=sum(_bytes(access) for access in (*read, dst) if access.buffer.space is Space.HBM),
         source_run_bytes=min(run_length(a) * a.dtype.size_bytes for a in sources),
         destination_run_bytes=run_length(dst) * dst.dtype.size_bytes,
         descriptors=None if isinstance(instruction, DmaTranspose) else max(pieces(a, dst) for a in sources),

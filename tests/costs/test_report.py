@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+import jnki.neuronxcc.nki as legacy
 import jnki.nki as nki
 from jnki.costs.cycles import Basis
 from jnki.target import TRN1, TRN2, TRN3
 
 nl, nisa = nki.language, nki.isa
+old, old_isa = legacy.language, legacy.isa
 
 X = np.zeros((128, 512), np.float32)
 
@@ -88,6 +90,31 @@ def test_totals_of_each_tensor():
         "sbuf:result": (262144, 0),
         "hbm:out": (0, 262144),
     }
+
+
+def test_a_tensor_is_told_what_is_read_of_it():
+    """Sources of two widths, and a destination that is added to."""
+
+    @nki.jit
+    def kernel(x, y):
+        out = nl.ndarray(x.shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        nisa.dma_copy(out, x)
+        nisa.dma_compute(out, [x, y, out], nl.add)
+        return out
+
+    report = kernel.report(X, X.astype(nl.bfloat16))
+    found = {name: (read, wrote) for name, read, wrote in report.tensors}
+    assert found == {"hbm:out": (262144, 2 * 262144), "hbm:x": (2 * 262144, 0), "hbm:y": (131072, 0)}
+
+    @legacy.jit
+    def adding(x):
+        out = old.ndarray(x.shape, dtype=x.dtype, buffer=old.shared_hbm)
+        old_isa.dma_copy(dst=out, src=x)
+        old_isa.dma_copy(dst=out, src=x, dst_rmw_op=np.add)
+        return out
+
+    found = {name: (read, wrote) for name, read, wrote in adding.report(X).tensors}
+    assert found == {"hbm:out": (262144, 2 * 262144), "hbm:x": (2 * 262144, 0)}
 
 
 def test_the_text():
